@@ -1,0 +1,245 @@
+"""The drawing room: every figure of the course in one style, shown with alt text and one checkable fact beside it.
+
+A drawing function returns a figure; `show` puts it on the page:
+
+    plot.show(plot.images([photo], ["a cat"]), alt="A photograph of a cat.", fact="The photograph is 300 pixels high.")
+"""
+
+import base64
+import io
+
+import matplotlib as mpl
+import numpy as np
+from IPython.display import display
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch, Rectangle
+
+WIDTH = 8.0  # inches
+DPI = 100
+
+# Okabe and Ito's palette, ordered so that neighbours also differ in lightness when printed in grey.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+LINES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D")
+
+STYLE = {
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "figure.facecolor": "white",
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.prop_cycle": mpl.cycler(color=COLOURS[:4], linestyle=LINES, marker=MARKERS),
+    "lines.markersize": 4,
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
+    "image.cmap": "gray",
+}
+
+# The 17 COCO keypoints, joined as a body is.
+BONES = (
+    (0, 1), (0, 2), (1, 3), (2, 4), (5, 6), (5, 7), (7, 9), (6, 8), (8, 10),
+    (5, 11), (6, 12), (11, 12), (11, 13), (13, 15), (12, 14), (14, 16),
+)  # fmt: skip
+
+
+def show(figure, *, alt, fact):
+    """Show `figure` with `alt` for those who cannot see it, and print `fact`, a number that the figure stands for."""
+    png = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(png, format="png")
+    data = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": alt}
+    display(data, raw=True, metadata={"image/png": {"alt": alt}})
+    print(fact)
+
+
+def panels(rows=1, columns=1, *, height=3.0, **options):
+    """Return an empty figure of the course's width and its axes: one, a row, or a grid of them."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, height * rows), layout="constrained")
+        return figure, figure.subplots(rows, columns, **options)
+
+
+def as_picture(array):
+    """Return any picture-like array as NumPy (height, width) or (height, width, 3) that matplotlib can show."""
+    picture = np.asarray(array)
+    if picture.ndim == 3 and picture.shape[0] in (1, 3) and picture.shape[2] not in (1, 3):
+        picture = picture.transpose(1, 2, 0)  # (channel, height, width) -> (height, width, channel)
+    if picture.ndim == 3 and picture.shape[2] == 1:
+        picture = picture[:, :, 0]
+    if picture.dtype != np.uint8 and picture.ndim == 3:
+        picture = np.clip(picture / 255 if picture.max() > 1 else picture, 0, 1)
+    return picture
+
+
+def images(pictures, titles=None, *, columns=None, height=None, colours="gray", limits=None):
+    """Draw pictures side by side; one-channel ones in shades of grey, or on the colour map `colours`.
+
+    Each picture fills its own range of grey unless `limits` gives one (lowest, highest) for all of them.
+    """
+    pictures = [as_picture(picture) for picture in pictures]
+    columns = columns or min(len(pictures), 4)
+    rows = -(-len(pictures) // columns)
+    if height is None:
+        tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
+        height = min(WIDTH / columns * tallest, 5.0) + (0.35 if titles else 0.1)
+    figure, axes = panels(rows, columns, height=height, squeeze=False)
+    low, high = limits or (None, None)
+    for axis in axes.flat:
+        axis.axis("off")
+    for index, (axis, picture) in enumerate(zip(axes.flat, pictures, strict=False)):
+        axis.imshow(picture, cmap=colours, vmin=low, vmax=high)
+        if titles:
+            axis.set_title(titles[index])
+    return figure
+
+
+def cells(arrays, titles=None, *, numbers="{:g}", marks=(), height=2.4, colours="Blues"):
+    """Draw small arrays as grids of numbers; each of `marks` outlines one (array, row, column, rows, columns)."""
+    figure, axes = panels(1, len(arrays), height=height, squeeze=False)
+    for index, (axis, array) in enumerate(zip(axes.flat, arrays, strict=True)):
+        values = np.atleast_2d(np.asarray(array))
+        shown = axis.imshow(values, cmap=colours, alpha=0.8)
+        for row, column in np.ndindex(values.shape):
+            dark = shown.norm(values[row, column]) > 0.55
+            text = numbers.format(values[row, column])
+            axis.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
+        axis.set_xticks([])
+        axis.set_yticks([])
+        if titles:
+            axis.set_title(titles[index])
+    for index, row, column, rows, columns in marks:
+        outline = Rectangle((column - 0.5, row - 0.5), columns, rows, fill=False, edgecolor=COLOURS[5], linewidth=3)
+        axes.flat[index].add_patch(outline)
+    return figure
+
+
+def bars(labels, values, *, xlabel, spread=None, highlight=None, height=None, numbers="{:.2f}"):
+    """Draw one horizontal bar a label, the first on top, its value written at the end; `spread` adds error bars."""
+    figure, axis = panels(height=height or 0.4 * len(labels) + 0.9)
+    colours = [COLOURS[5] if index == highlight else COLOURS[0] for index in range(len(labels))]
+    drawn = axis.barh(range(len(labels)), values, xerr=spread, color=colours, capsize=3)
+    axis.bar_label(drawn, [numbers.format(value) for value in values], padding=4)
+    axis.set_yticks(range(len(labels)), labels)
+    axis.invert_yaxis()
+    axis.margins(x=0.12)
+    axis.set_xlabel(xlabel)
+    return figure
+
+
+def curves(lines, *, xlabel, ylabel, x=None, height=3.0, marks=False):
+    """Draw named curves on one pair of axes; `lines` maps a name to its values, `x` gives their common positions."""
+    figure, axis = panels(height=height)
+    with mpl.rc_context(STYLE):
+        for index, (name, values) in enumerate(lines.items()):
+            axis.plot(
+                range(1, len(values) + 1) if x is None else x,
+                values,
+                label=name,
+                color=COLOURS[index % len(COLOURS)],
+                linestyle=LINES[index % len(LINES)],
+                marker=MARKERS[index % len(MARKERS)] if marks else "",
+            )
+    axis.set_xlabel(xlabel)
+    axis.set_ylabel(ylabel)
+    if len(lines) > 1:
+        axis.legend()
+    return figure
+
+
+def confusion(matrix, names, *, height=5.0):
+    """Draw a confusion matrix: a row a true class, a column a predicted one, the counts written in."""
+    figure, axis = panels(height=height)
+    matrix = np.asarray(matrix)
+    axis.imshow(matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(matrix.shape):
+        share = matrix[row, column] / max(matrix[row].sum(), 1)
+        colour = "white" if share > 0.55 else "black"
+        axis.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour, fontsize=8)
+    axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    axis.set_yticks(range(len(names)), names)
+    axis.set_xlabel("predicted")
+    axis.set_ylabel("true")
+    return figure
+
+
+def boxes(picture, corners, names, scores=None, *, title=None, height=None):
+    """Draw labelled boxes on a picture; `corners` holds (left, top, right, bottom) in pixels, one row a box."""
+    figure, axis = _canvas(picture, title, height)
+    draw_boxes(axis, corners, names, scores)
+    return figure
+
+
+def draw_boxes(axis, corners, names, scores=None):
+    """Draw labelled boxes on an axis that already shows the picture, a colour a class."""
+    corners = np.asarray(corners, dtype=float).reshape(-1, 4)
+    kinds = list(dict.fromkeys(names))
+    taken = []
+    for index, (left, top, right, bottom) in enumerate(corners):
+        colour = COLOURS[kinds.index(names[index]) % len(COLOURS)]
+        axis.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=2))
+        label = names[index] if scores is None else f"{names[index]} {float(scores[index]):.2f}"
+        _label(axis, label, left, top, colour, taken)
+
+
+def mask(picture, labels, names, *, title=None, opacity=0.6, height=None):
+    """Draw a label map over a picture, a colour a class, with a legend of the classes present; label 0 stays clear."""
+    figure, axis = _canvas(picture, title, height)
+    labels = np.asarray(labels).astype(int)
+    present = [label for label in np.unique(labels) if 0 < label < len(names)]
+    overlay = np.zeros((*labels.shape, 4))
+    legend = []
+    for index, label in enumerate(present):
+        colour = mpl.colors.to_rgb(COLOURS[index % len(COLOURS)])
+        overlay[labels == label] = (*colour, opacity)
+        legend.append(Patch(color=colour, label=names[label]))
+    axis.imshow(overlay)
+    if legend:
+        axis.legend(handles=legend, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure
+
+
+def poses(picture, people, *, boxes=None, threshold=0.5, title=None, height=None):
+    """Draw stick figures on a picture; `people` is (person, 17, 3): x, y and score of each COCO keypoint."""
+    figure, axis = _canvas(picture, title, height)
+    for index, person in enumerate(np.asarray(people, dtype=float)):
+        colour = COLOURS[index % len(COLOURS)]
+        seen = person[:, 2] >= threshold
+        for start, end in BONES:
+            if seen[start] and seen[end]:
+                axis.plot(person[[start, end], 0], person[[start, end], 1], "-", color="white", linewidth=5)
+                axis.plot(person[[start, end], 0], person[[start, end], 1], "-", color=colour, linewidth=3)
+        axis.plot(person[seen, 0], person[seen, 1], "o", color=colour, markeredgecolor="white", markersize=6)
+    if boxes is not None:
+        draw_boxes(axis, boxes, [f"person {index + 1}" for index in range(len(boxes))])
+    return figure
+
+
+def _canvas(picture, title, height):
+    picture = as_picture(picture)
+    rows, columns = picture.shape[:2]
+    figure, axis = panels(height=height or min(WIDTH * rows / columns, 6.0))
+    axis.imshow(picture)
+    axis.axis("off")
+    axis.autoscale(False)  # whatever is drawn next leaves the picture's size as it is
+    if title:
+        axis.set_title(title)
+    return figure, axis
+
+
+def _label(axis, text, left, top, colour, taken):
+    """Write `text` at the corner of a box, kept inside the picture and moved below any label already there."""
+    right, bottom = max(axis.get_xlim()), max(axis.get_ylim())
+    width, height = 0.014 * len(text) * right * 1.05, 0.045 * max(bottom, right * 0.75)
+    x, y = min(max(left, 0), right - width), min(max(top, 0), bottom - height)
+    while any(abs(y - other_y) < height and x < other_x + other and other_x < x + width
+              for other_x, other_y, other in taken) and y + height < bottom:  # fmt: skip
+        y += height
+    taken.append((x, y, width))
+    light = np.dot(mpl.colors.to_rgb(colour), (0.299, 0.587, 0.114)) > 0.55
+    axis.text(
+        x, y, text, va="top", ha="left", fontsize=9, color="black" if light else "white",
+        bbox={"facecolor": colour, "edgecolor": "none", "pad": 1.5},
+    )  # fmt: skip
