@@ -1,0 +1,278 @@
+"""The inspection: each rule accepts a good lesson and rejects the notebook that it was made for."""
+
+import copy
+
+import nbformat
+import pytest
+from lessons import hygiene
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+PICTURE = {"image/png": "iVBORw0KGgo=", "text/plain": "A cat on a mat."}
+EXERCISE = "answer = ...\ncheck.two(answer)"
+SOLUTION = """<details><summary>Solution</summary>
+
+```python
+answer = ...
+answer = 2  # solution
+check.two(answer)
+```
+
+</details>"""
+OPENING = """# 90. A lesson: made for the tests
+
+**You will** see what a lesson is.
+
+**You will learn to**
+- read
+- write
+- count
+
+**Time** 5 minutes
+
+**Needs** nothing"""
+CLOSING = """## Recap
+
+- Reading.
+- Writing.
+- Counting.
+
+## New words
+
+[array](glossary.ipynb#array)
+
+## In practice
+
+The same."""
+
+
+def markdown(source, *tags):
+    return new_markdown_cell(source, metadata={"tags": list(tags)} if tags else {})
+
+
+def code(source, *outputs, tags=()):
+    return new_code_cell(source, outputs=list(outputs), metadata={"tags": list(tags)} if tags else {})
+
+
+def printed(text):
+    return new_output("stream", name="stdout", text=text)
+
+
+@pytest.fixture
+def lesson():
+    """A lesson in which nothing is wrong."""
+    figure = new_output("display_data", data=PICTURE, metadata={"image/png": {"alt": "A cat on a mat."}})
+    cells = [
+        markdown("Contents", "navigation"),
+        markdown(OPENING),
+        code("import mxnet as mx", tags=["setup"]),
+        *(markdown(f"**Predict {n}.** What?\n\n**What you should see**: that.") for n in (1, 2, 3)),
+        *(code(f"print({n})", printed(f"{n}\n")) for n in range(5)),
+        code("draw()", figure, printed("It has 2 ears.\n")),
+        code("1 / 0", new_output("error", ename="ZeroDivisionError", evalue="division by zero", traceback=[])),
+        markdown("## Check yourself"),
+        *(code(f'quiz.ask("90", {n})') for n in (1, 2, 3)),
+        markdown("## Exercises"),
+        code(EXERCISE, printed("Not attempted yet. Go on.\n"), tags=["exercise"]),
+        markdown(SOLUTION, "solution"),
+        code(EXERCISE, printed("Not attempted yet. Go on.\n"), tags=["exercise"]),
+        markdown(SOLUTION, "solution"),
+        markdown(CLOSING),
+    ]
+    cells[12].metadata["tags"] = ["raises-exception"]
+    notebook = new_notebook(cells=cells)
+    for count, cell in enumerate(hygiene.code_cells(notebook), 1):
+        cell.execution_count = count
+    return notebook
+
+
+@pytest.fixture
+def problems(tmp_path):
+    """Store a notebook as a lesson and return what the inspection says of it."""
+    glossary = new_notebook(cells=[new_markdown_cell("### array\n\nA block of numbers.")])
+    nbformat.write(glossary, tmp_path / "glossary.ipynb")
+
+    def inspect(notebook):
+        nbformat.write(notebook, tmp_path / "90-lesson.ipynb")
+        return hygiene.inspect(tmp_path / "90-lesson.ipynb")
+
+    return inspect
+
+
+def test_a_good_lesson_passes(lesson, problems):
+    assert problems(lesson) == []
+
+
+def first(lesson, text):
+    return next(cell for cell in lesson.cells if text in cell.source)
+
+
+def unrun(lesson):
+    for cell in hygiene.code_cells(lesson):
+        cell.execution_count = None
+
+
+def run_out_of_order(lesson):
+    hygiene.code_cells(lesson)[3].execution_count = 40
+
+
+def stderr(lesson):
+    first(lesson, "print(0)").outputs = [new_output("stream", name="stderr", text="warning")]
+
+
+def prints(text):
+    def spoil(lesson):
+        first(lesson, "print(0)").outputs = [printed(text)]
+
+    return spoil
+
+
+def replaces(old, new):
+    def spoil(lesson):
+        cell = first(lesson, old)
+        cell.source = cell.source.replace(old, new)
+
+    return spoil
+
+
+def no_alt_text(lesson):
+    first(lesson, "draw()").outputs[0].metadata = {}
+
+
+def no_printed_fact(lesson):
+    first(lesson, "draw()").outputs[1].text = "A nice picture.\n"
+
+
+def ignored_without_a_reason(lesson):
+    first(lesson, "print(0)").metadata["tags"] = ["nbval-ignore-output"]
+
+
+def ignored_too_often(lesson):
+    for number in range(3):
+        metadata = {"tags": ["nbval-ignore-output"], "reason": "It differs from machine to machine."}
+        first(lesson, f"print({number})").metadata.update(metadata)
+
+
+def long_cell(lesson):
+    first(lesson, "print(0)").source = "\n".join("print(0)" for _ in range(16))
+
+
+def few_cells(lesson):
+    for number in range(5):
+        lesson.cells.remove(first(lesson, f"print({number})"))
+
+
+def unknown_tag(lesson):
+    first(lesson, "print(0)").metadata["tags"] = ["hide"]
+
+
+def unmeant_error(lesson):
+    first(lesson, "1 / 0").metadata["tags"] = []
+
+
+def mistake_that_works(lesson):
+    first(lesson, "1 / 0").outputs = [printed("0\n")]
+
+
+def no_live_mistake(lesson):
+    first(lesson, "1 / 0").metadata["tags"] = []
+    first(lesson, "1 / 0").outputs = []
+
+
+def no_solution(lesson):
+    lesson.cells.remove(first(lesson, "<details>"))
+
+
+def drifted_solution(lesson):
+    cell = first(lesson, "<details>")
+    cell.source = cell.source.replace("check.two(answer)", "check.three(answer)")
+
+
+def solution_without_marks(lesson):
+    cell = first(lesson, "<details>")
+    cell.source = cell.source.replace("answer = 2  # solution\n", "")
+
+
+def check_that_cannot_fail(lesson):
+    first(lesson, "check.two").outputs = [printed("Correct. Any answer will do.\n")]
+
+
+def no_navigation(lesson):
+    lesson.cells[0].metadata = {}
+
+
+def no_setup(lesson):
+    first(lesson, "import mxnet").metadata = {}
+
+
+def one_exercise(lesson):
+    lesson.cells = lesson.cells[:-3] + lesson.cells[-1:]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (unrun, "not executed from top to bottom"),
+        (run_out_of_order, "not executed from top to bottom"),
+        (stderr, "stderr"),
+        (prints("/home/ada/photo.png\n"), "an absolute path"),
+        (prints("saved to /tmp/photo.png\n"), "an absolute path"),
+        (prints("It took 3.2 s\n"), "a timing"),
+        (prints("12 ms a picture\n"), "a timing"),
+        (prints("[<matplotlib.lines.Line2D at 0x7f0>]\n"), "an object's repr"),
+        (prints("Text(0.5, 1.0, 'title') <Figure size 640x480 with 1 Axes>\n"), "an object's repr"),
+        (no_alt_text, "without alt text"),
+        (no_printed_fact, "without a printed fact"),
+        (ignored_without_a_reason, 'without a "reason"'),
+        (ignored_too_often, "at most 2"),
+        (long_cell, "has 16 lines"),
+        (few_cells, "code cells"),
+        (replaces("print(0)", "!pip install mxnet"), "a shell line"),
+        (replaces("print(0)", "%matplotlib inline"), "a magic"),
+        (replaces("print(0)", "import sys; sys.path.insert(0, '..')"), "sys.path"),
+        (replaces("print(0)", "print(0);"), "semicolon"),
+        (replaces("print(0)", ""), "is empty"),
+        (unknown_tag, "unknown tags"),
+        (replaces("What?", "What fun!"), "exclamation mark"),
+        (replaces("What?", "What? \U0001f600"), "emoji"),
+        (unmeant_error, "is not tagged"),
+        (mistake_that_works, "does not fail"),
+        (no_live_mistake, "no live mistake"),
+        (no_navigation, "navigation line"),
+        (no_setup, "tagged 'setup'"),
+        (replaces("# 90. A lesson", "# A lesson"), "has no title"),
+        (replaces("**Time** 5 minutes", ""), "**Time**"),
+        (replaces("## Recap", "## The end"), "'## Recap'"),
+        (replaces("## In practice", "## Check yourself"), "In practice"),
+        (replaces("**Predict 2.**", "**Predict 5.**"), "predictions"),
+        (replaces("**What you should see**", "See"), "fewer than three times"),
+        (replaces('quiz.ask("90", 3)', "print(3)"), "three questions"),
+        (replaces("- Counting.\n", ""), "recaps 2"),
+        (no_solution, "no cell tagged 'solution'"),
+        (drifted_solution, "is not its solution"),
+        (solution_without_marks, "no line is marked"),
+        (check_that_cannot_fail, "is solved already"),
+        (one_exercise, "has 1 exercises"),
+        (replaces("glossary.ipynb#array", "glossary.ipynb#nowhere"), "does not explain"),
+        (replaces("[array](glossary.ipynb#array)", "array"), "links no new word"),
+        (replaces("What?", "[What](missing.ipynb)"), "does not exist"),
+    ],
+)
+def test_a_spoiled_lesson_is_rejected(lesson, problems, spoil, complaint):
+    spoiled = copy.deepcopy(lesson)
+    spoil(spoiled)
+    assert spoiled != lesson, "the test spoils nothing"
+    found = problems(spoiled)
+    assert any(complaint in problem for problem in found), found
+
+
+def test_an_ignored_output_with_a_reason_may_hold_a_timing(lesson, problems):
+    prints("It took 3.2 s\n")(lesson)
+    metadata = {"tags": ["nbval-ignore-output"], "reason": "The time differs from machine to machine."}
+    first(lesson, "print(0)").metadata.update(metadata)
+    assert problems(lesson) == []
+
+
+def test_a_reference_notebook_need_not_follow_the_template(lesson, problems, tmp_path):
+    lesson.cells = lesson.cells[:3]
+    nbformat.write(lesson, tmp_path / "common-errors.ipynb")
+    assert hygiene.inspect(tmp_path / "common-errors.ipynb") == []

@@ -1,0 +1,78 @@
+"""Figures: one size, alt text, a printed fact, and pictures of any layout."""
+
+import base64
+import io
+import itertools
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gluon_lessons import plot
+
+PHOTO = np.full((40, 60, 3), 128, dtype="uint8")
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    calls = []
+    monkeypatch.setattr(plot, "display", lambda data, raw, metadata: calls.append((data, metadata)))
+    return calls
+
+
+def test_a_figure_is_shown_with_its_alt_text_and_its_fact(shown, capsys):
+    plot.show(plot.images([PHOTO]), alt="A grey rectangle.", fact="It is 60 pixels wide.")
+    [(data, metadata)] = shown
+    assert metadata["image/png"]["alt"] == data["text/plain"] == "A grey rectangle."
+    assert capsys.readouterr().out == "It is 60 pixels wide.\n"
+    picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
+    assert picture.width == plot.WIDTH * plot.DPI
+
+
+def test_a_figure_without_alt_text_or_fact_is_refused():
+    with pytest.raises(TypeError):
+        plot.show(plot.images([PHOTO]))
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3), (3, 4, 5), (1, 4, 5), (4, 5, 1)])
+def test_any_layout_becomes_a_picture(shape):
+    assert plot.as_picture(np.zeros(shape, dtype="float32")).shape[:2] == (4, 5)
+
+
+def test_every_drawing_function_draws():
+    people = np.dstack([np.linspace(5, 50, 17), np.linspace(5, 35, 17), np.ones(17)])
+    labels = np.zeros((40, 60), dtype=int)
+    labels[10:20, 10:30] = 1
+    figures = [
+        plot.images([PHOTO, PHOTO], ["one", "two"]),
+        plot.cells([np.arange(6).reshape(2, 3)], ["numbers"], marks=[(0, 0, 0, 1, 2)]),
+        plot.bars(["cat", "dog"], [0.9, 0.1], xlabel="probability"),
+        plot.curves({"loss": [3, 2, 1], "accuracy": [0, 1, 2]}, xlabel="epoch", ylabel="value"),
+        plot.confusion([[5, 1], [0, 6]], ["cat", "dog"]),
+        plot.boxes(PHOTO, [(5, 5, 30, 30)], ["cat"], [0.9]),
+        plot.mask(PHOTO, labels, ["nothing", "cat"]),
+        plot.poses(PHOTO, people, boxes=[(0, 0, 50, 38)]),
+    ]
+    for figure in figures:
+        figure.canvas.draw()
+        assert figure.get_figwidth() == plot.WIDTH
+
+
+def test_labels_of_boxes_stay_inside_the_picture_and_apart():
+    corners = [(-5, -5, 30, 30), (0, 0, 31, 31), (50, 35, 60, 40)]
+    figure = plot.boxes(np.zeros((400, 600, 3), "uint8"), np.array(corners) * 10, ["cat"] * 3, [0.9] * 3)
+    figure.canvas.draw()
+    axis = figure.axes[0]
+    inside = axis.get_window_extent().padded(3)
+    extents = [text.get_window_extent() for text in axis.texts]
+    assert all(inside.x0 <= extent.x0 and extent.x1 <= inside.x1 for extent in extents)
+    assert all(inside.y0 <= extent.y0 and extent.y1 <= inside.y1 for extent in extents)
+    assert not extents[0].overlaps(extents[1])
+
+
+def test_neighbouring_colours_differ_in_grey_too():
+    def lightness(colour):
+        return np.dot([int(colour[place : place + 2], 16) for place in (1, 3, 5)], (0.299, 0.587, 0.114))
+
+    shades = [lightness(colour) for colour in plot.COLOURS[:4]]
+    assert min(abs(a - b) for a, b in itertools.pairwise(shades)) > 25

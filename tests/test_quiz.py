@@ -1,0 +1,74 @@
+"""Questions: an explanation for every choice, in print and on the page."""
+
+import pytest
+from lessons import LESSONS
+
+from gluon_lessons import quiz
+from gluon_lessons.errors import LessonError
+
+
+@pytest.fixture
+def question():
+    return quiz.Question(
+        "Is 3 > 2?",
+        {
+            "a": quiz.Choice("yes", "Three is the larger.", right=True),
+            "b": quiz.Choice("no", "Count <again>."),
+        },
+    )
+
+
+def test_the_right_letter_is_called_correct(question):
+    assert quiz.explain(question, "a") == "Correct. Three is the larger."
+    assert quiz.explain(question, " A ") == "Correct. Three is the larger."
+
+
+def test_a_wrong_letter_gets_its_own_explanation(question):
+    assert quiz.explain(question, "b") == "Not this one. Count <again>."
+
+
+@pytest.mark.parametrize("answer", ["", "z", 3, None])
+def test_anything_else_is_told_what_to_type(question, answer):
+    assert quiz.explain(question, answer) == "Answer with one of the letters a, b, in quotes."
+
+
+def test_a_blank_answer_shows_the_question_and_gives_nothing_away_in_print(monkeypatch):
+    shown = []
+    monkeypatch.setattr(quiz, "display", lambda data, raw: shown.append(data))
+    quiz.ask("01", 1)
+    assert "a. " in shown[0]["text/plain"]
+    assert "Correct" not in shown[0]["text/plain"]
+    assert "Correct" in shown[0]["text/html"], "a click on a choice unfolds its explanation"
+
+
+def test_a_letter_is_answered_in_print(capsys):
+    quiz.ask("01", 1, "a")
+    assert capsys.readouterr().out.startswith(("Correct. ", "Not this one. "))
+
+
+def test_the_page_escapes_what_it_shows(question):
+    page = question.as_html()
+    assert "Is 3 &gt; 2?" in page
+    assert "&lt;again&gt;" in page
+    assert page.count("<details>") == 2
+
+
+def test_an_unknown_lesson_is_refused():
+    with pytest.raises(LessonError, match="no quiz for lesson"):
+        quiz.questions("99")
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_each_lesson_has_three_questions_with_one_right_choice_each(path):
+    asked = quiz.questions(path.stem.partition("-")[0])
+    assert len(asked) == 3
+    for question in asked:
+        assert len(question.choices) >= 3
+        assert sum(choice.right for choice in question.choices.values()) == 1
+        assert all(len(choice.why) > 20 for choice in question.choices.values())
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_the_right_choice_is_not_always_in_the_same_place(path):
+    places = [[c.right for c in q.choices.values()].index(True) for q in quiz.questions(path.stem.partition("-")[0])]
+    assert len(set(places)) > 1
