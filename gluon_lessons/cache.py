@@ -35,7 +35,7 @@ def digest(path: Path, algorithm: str = "sha256") -> str:
 
 
 def verified(path: Path, sha256: str | None = None, sha1: str | None = None) -> bool:
-    """True when the file is there and its bytes have the hash; they are read each time, it costs less than loading them.
+    """True when the file is there and its bytes have the hash; they are read each time: cheaper than loading them.
 
     A hash may be given by its first digits (eight or more), as some publishers do in their file names.
     """
