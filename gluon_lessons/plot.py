@@ -165,6 +165,31 @@ def confusion(matrix, names, *, height=5.0):
     return figure
 
 
+def stack(names, shapes, *, height=3.0):
+    """Draw what flows through a network, a block a layer: as high as the feature map, as wide as it has channels.
+
+    A shape is (channel, height, width), or (unit,) for what comes out of a dense layer.
+    """
+    figure, axis = panels(height=height)
+    tallest = max(shape[1] for shape in shapes if len(shape) == 3)
+    place = 0.0
+    for index, (name, shape) in enumerate(zip(names, shapes, strict=True)):
+        flat = len(shape) == 1
+        wide = 0.12 if flat else 0.1 + 0.08 * shape[0] ** 0.5
+        high = 0.25 + 0.12 * np.log2(shape[0]) if flat else max(shape[1] / tallest * 1.8, 0.05)
+        colour = COLOURS[1] if flat else COLOURS[0]
+        axis.add_patch(Rectangle((place + 0.5 - wide / 2, -high / 2), wide, high, facecolor=colour, edgecolor="black"))
+        label = "x".join(str(length) for length in shape)
+        axis.text(place + 0.5, -1.15, f"{name}\n{label}", ha="center", va="top", fontsize=9)
+        if index:
+            axis.annotate("", (place + 0.12, 0), (place - 0.12, 0), arrowprops={"arrowstyle": "->"})
+        place += 1.0
+    axis.set_xlim(0, place)
+    axis.set_ylim(-1.7, 1.1)
+    axis.axis("off")
+    return figure
+
+
 def boxes(picture, corners, names, scores=None, *, title=None, height=None):
     """Draw labelled boxes on a picture; `corners` holds (left, top, right, bottom) in pixels, one row a box."""
     figure, axis = _canvas(picture, title, height)
