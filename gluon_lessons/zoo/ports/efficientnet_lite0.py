@@ -1,0 +1,102 @@
+"""The EfficientNet port: EfficientNet-Lite0 built from plain Gluon blocks, with the weights of its PyTorch checkpoint."""
+
+import numpy as np
+from gluoncv.nn import ReLU6
+from mxnet.gluon import HybridBlock, nn
+
+# (blocks, kernel, stride of the first block, expansion, channels)
+STAGES = (
+    (1, 3, 1, 1, 16),
+    (2, 3, 2, 6, 24),
+    (2, 5, 2, 6, 40),
+    (3, 3, 2, 6, 80),
+    (3, 5, 1, 6, 112),
+    (4, 5, 2, 6, 192),
+    (1, 3, 1, 6, 320),
+)
+STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
+
+
+def convolution(channels, kernel=1, stride=1, groups=1, activate=True):
+    """A convolution that keeps the size (but for its stride), its batch normalization, and ReLU6 unless told otherwise."""
+    block = nn.HybridSequential()
+    block.add(nn.Conv2D(channels, kernel, stride, padding=kernel // 2, groups=groups, use_bias=False))
+    block.add(nn.BatchNorm(epsilon=1e-3))
+    if activate:
+        block.add(ReLU6())
+    return block
+
+
+class InvertedResidual(HybridBlock):
+    """Widen, look around channel by channel, narrow again; add the input where the shape has not changed."""
+
+    def __init__(self, in_channels, channels, kernel, stride, expansion, **kwargs):
+        super().__init__(**kwargs)
+        wide = in_channels * expansion
+        self._adds_input = stride == 1 and in_channels == channels
+        self.body = nn.HybridSequential()
+        if expansion > 1:
+            self.body.add(convolution(wide))
+        self.body.add(convolution(wide, kernel, stride, groups=wide))
+        self.body.add(convolution(channels, activate=False))
+
+    def hybrid_forward(self, F, x):
+        return x + self.body(x) if self._adds_input else self.body(x)
+
+
+class EfficientNetLite0(HybridBlock):
+    """A picture in, (batch, 3, 224, 224); a score for each class out.
+
+    The weights come from TensorFlow, which pads the right and the lower edge where the stride is 2, while Gluon pads on
+    both sides. On a picture turned upside down, the two place their kernels alike: so the input is turned by 180 degrees
+    and so is every kernel, and the convolutions are plain ones.
+    """
+
+    def __init__(self, classes=1000, **kwargs):
+        super().__init__(**kwargs)
+        with self.name_scope():
+            self.features = nn.HybridSequential()
+            self.features.add(convolution(STEM_CHANNELS, kernel=3, stride=2))
+            in_channels = STEM_CHANNELS
+            for blocks, kernel, stride, expansion, channels in STAGES:
+                for index in range(blocks):
+                    self.features.add(
+                        InvertedResidual(in_channels, channels, kernel, 1 if index else stride, expansion)
+                    )
+                    in_channels = channels
+            self.features.add(convolution(HEAD_CHANNELS))
+            self.features.add(nn.GlobalAvgPool2D())
+            self.output = nn.Dense(classes)
+
+    def hybrid_forward(self, F, x):
+        return self.output(self.features(F.reverse(x, axis=(2, 3))))
+
+
+def build(classes):
+    """Make the network, uninitialised."""
+    return EfficientNetLite0(classes=len(classes))
+
+
+def convert(tensors):
+    """Name PyTorch's tensors as Gluon does, kernels turned by 180 degrees."""
+    arrays = {}
+
+    def add_convolution(name, layer, norm_layer):
+        arrays[f"{name}.0.weight"] = tensors[f"{layer}.weight"][:, :, ::-1, ::-1]
+        for ours, theirs in ("gamma", "weight"), ("beta", "bias"):
+            arrays[f"{name}.1.{ours}"] = tensors[f"{norm_layer}.{theirs}"]
+        for statistic in "running_mean", "running_var":
+            arrays[f"{name}.1.{statistic}"] = tensors[f"{norm_layer}.{statistic}"]
+
+    add_convolution("features.0", "_conv_stem", "_bn0")
+    blocks = sum(stage[0] for stage in STAGES)
+    for block in range(blocks):
+        # The first block has nothing to widen, so its names begin one later.
+        parts = ["_expand_conv", "_depthwise_conv", "_project_conv"][block == 0 :]
+        norms = ["_bn0", "_bn1", "_bn2"][block == 0 :]
+        for position, (part, norm) in enumerate(zip(parts, norms, strict=True)):
+            ours, theirs = f"features.{block + 1}.body.{position}", f"_blocks.{block}"
+            add_convolution(ours, f"{theirs}.{part}", f"{theirs}.{norm}")
+    add_convolution(f"features.{blocks + 1}", "_conv_head", "_bn1")
+    arrays["output.weight"], arrays["output.bias"] = tensors["_fc.weight"], tensors["_fc.bias"]
+    return {name: np.ascontiguousarray(array) for name, array in arrays.items()}
