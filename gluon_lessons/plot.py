@@ -158,7 +158,8 @@ def confusion(matrix, names, *, height=5.0):
         share = matrix[row, column] / max(matrix[row].sum(), 1)
         colour = "white" if share > 0.55 else "black"
         axis.text(column, row, str(matrix[row, column]), ha="center", va="center", color=colour, fontsize=8)
-    axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
+    slant = {"rotation": 45, "ha": "right"} if max(len(str(name)) for name in names) > 2 else {}
+    axis.set_xticks(range(len(names)), names, **slant)
     axis.set_yticks(range(len(names)), names)
     axis.set_xlabel("predicted")
     axis.set_ylabel("true")
