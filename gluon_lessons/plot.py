@@ -96,16 +96,20 @@ def images(pictures, titles=None, *, columns=None, height=None, colours="gray", 
     return figure
 
 
-def cells(arrays, titles=None, *, numbers="{:g}", marks=(), height=2.4, colours="Blues"):
-    """Draw small arrays as grids of numbers; each of `marks` outlines one (array, row, column, rows, columns)."""
+def cells(arrays, titles=None, *, numbers="{:g}", marks=(), height=2.4, colours="Blues", limits=None):
+    """Draw small arrays as grids of numbers; each of `marks` outlines one (array, row, column, rows, columns).
+
+    Each array fills its own range of colours unless `limits` gives one (lowest, highest) for all of them.
+    """
     figure, axes = panels(1, len(arrays), height=height, squeeze=False)
+    low, high = limits or (None, None)
     for index, (axis, array) in enumerate(zip(axes.flat, arrays, strict=True)):
-        values = np.atleast_2d(np.asarray(array))
-        shown = axis.imshow(values, cmap=colours, alpha=0.8)
+        values = np.atleast_2d(np.asarray(array)) + 0  # so that -0 is written as 0
+        shown = axis.imshow(values, cmap=colours, alpha=0.8, vmin=low, vmax=high)
         for row, column in np.ndindex(values.shape):
-            dark = shown.norm(values[row, column]) > 0.55
+            light = np.dot(shown.to_rgba(values[row, column])[:3], (0.299, 0.587, 0.114)) > 0.5
             text = numbers.format(values[row, column])
-            axis.text(column, row, text, ha="center", va="center", color="white" if dark else "black")
+            axis.text(column, row, text, ha="center", va="center", color="black" if light else "white")
         axis.set_xticks([])
         axis.set_yticks([])
         if titles:

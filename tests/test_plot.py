@@ -59,6 +59,13 @@ def test_every_drawing_function_draws():
         assert figure.get_figwidth() == plot.WIDTH
 
 
+def test_numbers_in_cells_stay_readable_on_any_colour_and_zero_has_no_sign():
+    figure = plot.cells([np.array([[-2.0, -0.0, 2.0]])], colours="RdBu", limits=(-2, 2))
+    texts = figure.axes[0].texts
+    assert [text.get_text() for text in texts] == ["-2", "0", "2"]
+    assert [text.get_color() for text in texts] == ["white", "black", "white"]
+
+
 def test_labels_of_boxes_stay_inside_the_picture_and_apart():
     corners = [(-5, -5, 30, 30), (0, 0, 31, 31), (50, 35, 60, 40)]
     figure = plot.boxes(np.zeros((400, 600, 3), "uint8"), np.array(corners) * 10, ["cat"] * 3, [0.9] * 3)
