@@ -1,4 +1,7 @@
-"""The ports' room: one module a network, with `build(classes)` making it and `convert(tensors)` naming foreign weights as Gluon does."""
+"""The ports' room: a module for each network, which builds it and names foreign weights as Gluon does.
+
+`build(classes)` makes the uninitialised network; `convert(tensors)` gives the arrays that its `load_parameters` expects.
+"""
 
 import numpy as np
 
@@ -11,8 +14,8 @@ def accept_normalized_input(weight, bias, scale, shift):
     """Return the first convolution's weights and biases changed to take GluonCV's input.
 
     Before, it took `scale * pixel + shift` in the same channel order (pixels from 0 to 255). Both are linear, so one
-    convolution can do the work of the other and of the difference between them; only the zeros around the picture, which
-    stand for another shade of grey now, make the outermost features differ by a trace.
+    convolution can do the work of the other and of the difference between them. Only the zeros around the picture stand
+    for another shade of grey now, so features near its edge differ by a trace.
     """
     per_channel = (scale * 255 * DEVIATION).reshape(1, 3, 1, 1)
     constant = (scale * 255 * MEAN + shift).reshape(1, 3, 1, 1)

@@ -1,4 +1,4 @@
-"""The EfficientNet port: EfficientNet-Lite0 built from plain Gluon blocks, with the weights of its PyTorch checkpoint."""
+"""The EfficientNet port: EfficientNet-Lite0 from plain Gluon blocks, with the weights of its PyTorch checkpoint."""
 
 import numpy as np
 from gluoncv.nn import ReLU6
@@ -18,7 +18,7 @@ STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
 
 
 def convolution(channels, kernel=1, stride=1, groups=1, activate=True):
-    """A convolution that keeps the size (but for its stride), its batch normalization, and ReLU6 unless told otherwise."""
+    """A convolution that keeps the size but for its stride, its batch normalization, and ReLU6 unless told otherwise."""
     block = nn.HybridSequential()
     block.add(nn.Conv2D(channels, kernel, stride, padding=kernel // 2, groups=groups, use_bias=False))
     block.add(nn.BatchNorm(epsilon=1e-3))
@@ -47,9 +47,9 @@ class InvertedResidual(HybridBlock):
 class EfficientNetLite0(HybridBlock):
     """A picture in, (batch, 3, 224, 224); a score for each class out.
 
-    The weights come from TensorFlow, which pads the right and the lower edge where the stride is 2, while Gluon pads on
-    both sides. On a picture turned upside down, the two place their kernels alike: so the input is turned by 180 degrees
-    and so is every kernel, and the convolutions are plain ones.
+    Where the stride is 2, TensorFlow, where the weights come from, pads more at the right and lower edges, while Gluon
+    pads all edges alike. Turned by 180 degrees the two place their kernels alike: so the picture is turned, and so is
+    every kernel, and the convolutions are plain ones.
     """
 
     def __init__(self, classes=1000, **kwargs):

@@ -39,7 +39,7 @@ def build(classes):
 
 
 def convert(tensors):
-    """Name the Caffe layers as Gluon does; the anchors are Caffe's own, whose order the predictors were trained with."""
+    """Name the Caffe layers as Gluon does; the anchors are Caffe's own, in the order that the predictors know."""
     arrays = {}
 
     def add_layer(weight_name, norm_name, weight, bias, epsilon, mean="running_mean", variance="running_var"):

@@ -1,4 +1,7 @@
-"""The readers' room: one module a file format, each with `read(path)` giving the arrays by name, without the framework that wrote them."""
+"""The readers' room: a module for each file format, whose `read(path)` gives the arrays by name.
+
+None needs the framework that wrote the file. One that is cut off, damaged or of another format gets one clear error.
+"""
 
 import contextlib
 import struct
@@ -10,8 +13,8 @@ from gluon_lessons.errors import LessonError
 
 # What parsing bytes that are not what they claim to be can raise; a programming error elsewhere stays itself.
 _SIGNS_OF_DAMAGE = (
-    struct.error, ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, MemoryError, RecursionError,
-    UnpicklingError, zipfile.BadZipFile, NotImplementedError, FileNotFoundError,
+    struct.error, ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, MemoryError,
+    RecursionError, UnpicklingError, zipfile.BadZipFile, NotImplementedError, FileNotFoundError,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ _STORED_TYPES = {"uint8": "<u1", "uint16": "<u2", "float16": "<f2"}  # what a qu
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Return the weights by name; `path` is the `model.json`. Quantized ones come back as the numbers they stand for."""
+    """Return the weights by name; `path` is the `model.json`. Quantized ones come back as what they stand for."""
     with reading(path, "TensorFlow.js model"):
         arrays = {}
         for group in json.loads(Path(path).read_text())["weightsManifest"]:

@@ -92,5 +92,5 @@ class _Table:
 
 
 def _pointed(data, position):
-    """Follow a pointer, which counts from where it is stored. It only ever leads forward, so no file can make a loop."""
+    """Follow a pointer, which counts from where it is stored and only ever leads forward."""
     return position + struct.unpack_from("<I", data, position)[0]

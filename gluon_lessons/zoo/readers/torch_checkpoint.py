@@ -1,4 +1,4 @@
-"""The PyTorch reader: the tensors of a checkpoint, old or zipped, without PyTorch and without running anything in the file.
+"""The PyTorch reader: the tensors of a checkpoint, old or zipped, without PyTorch and without running what is in it.
 
 A checkpoint is a pickle, and a pickle may name any function to be called while it is read. This unpickler knows the
 four names that a table of tensors needs; a file that asks for a fifth is refused.

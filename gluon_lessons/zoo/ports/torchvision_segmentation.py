@@ -1,0 +1,24 @@
+"""The port of torchvision's segmentation networks: GluonCV's FCN and DeepLabV3 on the plain ResNet-50 that they use.
+
+The weights fit exactly. Torchvision enlarges the scores to the picture with another rule for the corners than GluonCV, so
+outlines can differ by a pixel.
+"""
+
+import contextlib
+import io
+
+from gluoncv.model_zoo import DeepLabV3, FCN
+from gluoncv.model_zoo.resnetv1b import resnet50_v1b
+
+_NETWORKS = {"fcn_resnet50_v1b_voc": FCN, "deeplab_resnet50_v1b_voc": DeepLabV3}
+_BASE = ("conv1", "bn1", "layer1", "layer2", "layer3", "layer4")
+
+
+def build(classes, network):
+    """Make GluonCV's network with `resnet50_v1b` in place of its own base, which has another first layer."""
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its settings
+        net = _NETWORKS[network](len(classes), backbone="resnet50", aux=True, pretrained_base=False)
+    base = resnet50_v1b(pretrained=False, dilated=True)
+    for name in _BASE:
+        setattr(net, name, getattr(base, name))
+    return net
