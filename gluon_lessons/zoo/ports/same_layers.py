@@ -44,7 +44,7 @@ def fit(tensors, net):
             raise Misfit(f"{name} of the file belongs to another layer than {parameter.name} of the network.")
         previous = (stem, our_stem)
         array = _shaped(name, theirs[name], parameter)
-        result |= {structural: array for structural in names[parameter.name]}
+        result |= dict.fromkeys(names[parameter.name], array)
     return result
 
 

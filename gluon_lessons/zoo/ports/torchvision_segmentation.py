@@ -7,7 +7,7 @@ outlines can differ by a pixel.
 import contextlib
 import io
 
-from gluoncv.model_zoo import DeepLabV3, FCN
+from gluoncv.model_zoo import FCN, DeepLabV3
 from gluoncv.model_zoo.resnetv1b import resnet50_v1b
 
 _NETWORKS = {"fcn_resnet50_v1b_voc": FCN, "deeplab_resnet50_v1b_voc": DeepLabV3}
