@@ -1,20 +1,49 @@
-"""The compatibility room: the one place that makes MXNet 1.9.1 and GluonCV 0.10.5 work on today's NumPy and Python."""
+"""The compatibility room: the one place that makes MXNet 1.9.1 and GluonCV 0.10.5 work on today's NumPy and Python.
 
+Both were written for NumPy 1.20 and Python 3.8. Nothing here happens, and nothing is imported, until a program imports
+one of them; from then on this room stands at the door of its modules and mends each as it comes in.
+"""
+
+import os
 import sys
-import types
 
 
 def install():
-    """Act when `mxnet` or `gluoncv` is first imported; until then do nothing."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    """Mend `mxnet` and `gluoncv` when they are first imported; until then do nothing."""
+    if not any(isinstance(finder, _Doorkeeper) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Doorkeeper())
 
 
-class _Finder:
+class _Doorkeeper:
+    """A finder that lets every module be found where it is, and mends those that need it."""
+
     def find_spec(self, name, path=None, target=None):
-        if name == "mxnet":
+        if name in ("mxnet", "gluoncv"):
+            if name not in sys.modules:  # it is when somebody reloads it
+                _forget_failed_import(name)
             _prepare()
+        if name in _STAND_INS:
+            return _spec_that_runs(name, _STAND_INS[name])
+        if name in _MENDS:
+            return _spec_that_mends(name, path, _MENDS[name])
         return None
+
+
+class _LastDoorkeeper:
+    """Stands behind all other finders: `distutils` left the standard library in Python 3.12."""
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "distutils":
+            return _spec_that_runs(name, _nothing, is_package=True)
+        if name == "distutils.version":
+            return _spec_that_runs(name, _versions)
+        return None
+
+
+def _forget_failed_import(package):
+    """After a failed import the package is gone but its modules remain; half of the old would mix with the new."""
+    for name in [name for name in sys.modules if name.startswith(package + ".")]:
+        del sys.modules[name]
 
 
 def _prepare():
@@ -22,7 +51,134 @@ def _prepare():
 
     import numpy as np
 
-    for alias in (bool, int, float, complex, object, str):
-        if alias.__name__ not in vars(np):
-            setattr(np, alias.__name__, alias)
-    warnings.filterwarnings("ignore", category=DeprecationWarning, module="mxnet")
+    for builtin in (bool, int, float, complex, object, str):
+        if builtin.__name__ not in vars(np):  # `hasattr` would warn
+            setattr(np, builtin.__name__, builtin)
+    if not any(isinstance(finder, _LastDoorkeeper) for finder in sys.meta_path):
+        sys.meta_path.append(_LastDoorkeeper())
+        for message, module in _NOISE:
+            warnings.filterwarnings("ignore", message, module=module)
+    os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # else "Subgraph backend MKLDNN is activated" at each export
+
+
+# What the two say at every use, about themselves: (start of the message, the module that says it).
+_NOISE = (
+    ("The distutils package is deprecated", r"(mxnet|gluoncv)\."),
+    ("distutils Version classes are deprecated", r"(mxnet|gluoncv)\."),
+    # GluonCV initialises the heads of its segmentation networks itself. The same words about a learner's layer remain.
+    (r"Parameter '(deeplab|fcn|psp|icnet|danet|fastscnn)\w* is already initialized", r"mxnet\.gluon\.parameter$"),
+    ("Cannot decide type for the following arguments", r"mxnet\.gluon\.block$"),
+)
+
+
+def _nothing(module):
+    """A package whose modules are all that it has."""
+
+
+def _versions(module):
+    """Stand in for `distutils.version`: both classes only ever compare numbered releases here."""
+    import functools
+    import re
+
+    @functools.total_ordering
+    class Version:
+        def __init__(self, text):
+            self.vstring = str(text)
+            self.version = [int(part) if part.isdigit() else part for part in re.findall(r"\d+|[a-z]+", self.vstring)]
+
+        def _key(self):
+            return [
+                (isinstance(part, int), part) for part in self.version
+            ]  # a word comes before a number: 1.0rc < 1.0.1
+
+        def __eq__(self, other):
+            return self._key() == _as_version(other)._key()
+
+        def __lt__(self, other):
+            return self._key() < _as_version(other)._key()
+
+        def __repr__(self):
+            return f"{type(self).__name__} ('{self.vstring}')"
+
+        def __str__(self):
+            return self.vstring
+
+    def _as_version(other):
+        return other if isinstance(other, Version) else Version(other)
+
+    module.LooseVersion = type("LooseVersion", (Version,), {})
+    module.StrictVersion = type("StrictVersion", (Version,), {})
+
+
+def _gluoncv_check(module):
+    """Stand in for `gluoncv.check`, which refuses to go on where PyTorch 2 is installed."""
+
+    def require_mxnet(*_versions):
+        import mxnet  # noqa: F401  (its absence is an ImportError, as GluonCV expects)
+
+    def require_pytorch(*_versions):
+        raise ImportError("GluonCV's PyTorch half is for PyTorch 1; this course uses its MXNet half.")
+
+    module._deprecate_python2 = lambda: None
+    module._require_mxnet_version = require_mxnet
+    module._require_pytorch_version = require_pytorch
+
+
+def _give_arrays_to_numpy(module):
+    """Let `np.asarray` and `plt.imshow` take an NDArray; without this they read it number by number."""
+
+    def __array__(self, dtype=None, copy=None):
+        array = self.asnumpy()
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    module.NDArray.__array__ = __array__
+
+
+def _name_sparse_matrices(module):
+    """MXNet says `scipy.sparse.csr.csr_matrix`; SciPy keeps the class one level up."""
+    import types
+
+    module.spsp = types.SimpleNamespace(**{**vars(module.spsp), "csr": module.spsp})
+
+
+def _print_nothing(module):
+    """GluonCV prints a segmentation network's crop size while building it."""
+    module.print = lambda *_words: None
+
+
+_STAND_INS = {"gluoncv.check": _gluoncv_check}
+_MENDS = {
+    "mxnet.ndarray.ndarray": _give_arrays_to_numpy,
+    "mxnet.ndarray.sparse": _name_sparse_matrices,
+    "gluoncv.model_zoo.pspnet": _print_nothing,
+}
+
+
+def _spec_that_mends(name, path, mend):
+    """Find the module where it is, and mend it once it has run."""
+    from importlib.machinery import PathFinder
+
+    spec = PathFinder.find_spec(name, path)
+    run = spec.loader.exec_module
+
+    def exec_module(module):
+        run(module)
+        mend(module)
+
+    spec.loader.exec_module = exec_module
+    return spec
+
+
+def _spec_that_runs(name, fill, is_package=False):
+    """Make a module that no file holds."""
+    from importlib.machinery import ModuleSpec
+
+    return ModuleSpec(name, _Maker(fill), origin=__file__, is_package=is_package)
+
+
+class _Maker:
+    def __init__(self, fill):
+        self.exec_module = fill
+
+    def create_module(self, spec):
+        return None
