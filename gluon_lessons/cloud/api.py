@@ -34,7 +34,6 @@ endpoint or a batch transform uses it, is started from a model archive:
 `start` returns when the model is loaded and answers; a model that cannot be loaded raises `ServingFailed(reason)`.
 """
 
-import contextlib
 import importlib
 import io
 import json
@@ -44,11 +43,16 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import urlparse
 
+import boto3
 import yaml
 
-from gluon_lessons.cloud import shapes
+from gluon_lessons.cloud import jobs, shapes, state
+from gluon_lessons.cloud.capture import Capture
 from gluon_lessons.cloud.errors import ApiError
+from gluon_lessons.cloud.hosting import Hosting
+from gluon_lessons.cloud.metrics import Metrics
 from gluon_lessons.cloud.processes import Nursery
+from gluon_lessons.cloud.serving import Serving
 from gluon_lessons.cloud.tables import Table
 
 __all__ = ["ApiError", "Cloud", "operation"]
@@ -65,6 +69,14 @@ def operation(function):
 
 
 @cache
+def moto_app():
+    """Return moto's own application, without checks."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    return DomainDispatcherApplication(create_backend_app)
+
+
+@cache
 def listed():
     """Return {operation: (kind, instead)} from operations.yaml."""
     text = Path(__file__).with_name("operations.yaml").read_text()
@@ -78,10 +90,10 @@ def listed():
 
 def load():
     """Import every module that registers operations."""
-    for package in ("gluon_lessons.cloud", "gluon_lessons.cloud.jobs"):
-        with contextlib.suppress(ModuleNotFoundError):
-            for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-                importlib.import_module(f"{package}.{module.name}")
+    names = ["gluon_lessons.cloud.endpoints", "gluon_lessons.cloud.tags"]
+    names += [f"{jobs.__name__}.{module.name}" for module in pkgutil.iter_modules(jobs.__path__)]
+    for name in names:
+        importlib.import_module(name)
 
 
 class Cloud:
@@ -93,23 +105,21 @@ class Cloud:
     stopping      an Event, set when the cloud begins to stop; long waits use `cloud.stopping.wait(seconds)`
     serving       starts model servers: see `gluon_lessons.cloud.serving.Serving.start`
     tags          {arn: {key: value}}
+    learner       the access key and the secret that notebooks and jobs use
     """
 
     region, account = REGION, ACCOUNT
 
-    def __init__(self, root, port, keys):
-        from gluon_lessons.cloud.serving import Serving
-
-        self.root, self.logs = Path(root) / "run", Path(root) / "logs"
-        self.root.mkdir()
-        self.logs.mkdir(exist_ok=True)
+    def __init__(self, root, logs, port, keys):
+        self.root, self.logs = Path(root), Path(logs)
         self.endpoint_url = f"http://127.0.0.1:{port}"
-        self.keys = keys  # an access key and its secret, which may do anything
+        self.keys = self.learner = keys
         self.stopping = threading.Event()
-        self.nursery = Nursery()
-        self.serving = Serving(self)
         self.tags = {}
         self._tables, self._clients, self._lock = {}, {}, threading.RLock()
+        self.nursery = Nursery(self.root)
+        self.serving, self.hosting = Serving(self), Hosting(self)
+        self.metrics, self.capture = Metrics(self), Capture(self)
 
     def arn(self, kind, name):
         """Return the ARN of a SageMaker resource: `arn("training-job", "mine")`."""
@@ -133,8 +143,6 @@ class Cloud:
 
     def client(self, service):
         """Return a boto3 client to this very cloud ("s3", "logs", "sagemaker", "iam", ...), shared by all."""
-        import boto3
-
         with self._lock:
             if service not in self._clients:
                 self._clients[service] = boto3.session.Session(
@@ -144,9 +152,7 @@ class Cloud:
 
     def environment(self):
         """Return the environment for a child process: this one's, with the cloud's address, keys and region."""
-        from gluon_lessons.cloud import state
-
-        return state.child_environment(self.endpoint_url, self.keys, self.region)
+        return state.child_environment(self.endpoint_url, self.learner, self.region)
 
     def spawn(self, args, *, env=None, cwd=None, log=None):
         """Start a process that cannot outlive the cloud and return it.
@@ -177,8 +183,6 @@ class Cloud:
 
     def moto(self, name, request):
         """Run an operation in moto alone and return its answer; its refusals come as `ApiError`."""
-        from gluon_lessons.cloud.front import moto_app
-
         body = json.dumps(request).encode()
         environ = {
             "REQUEST_METHOD": "POST",
@@ -205,8 +209,7 @@ class Cloud:
         def start_response(status, headers, exc_info=None):
             head.update(status=int(status.split()[0]))
 
-        chunks = moto_app()(environ, start_response)
-        answer = json.loads(b"".join(chunks) or b"{}")
+        answer = json.loads(b"".join(moto_app()(environ, start_response)) or b"{}")
         if head["status"] >= 400:
             code = answer.get("__type", "InternalFailure").rpartition("#")[2]
             raise ApiError(code, answer.get("message") or answer.get("Message") or code, head["status"])

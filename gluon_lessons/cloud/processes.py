@@ -9,9 +9,10 @@ import threading
 from pathlib import Path
 
 # A guard that outlives the cloud by a moment. It is told of every process group through a pipe, and when the pipe ends,
-# because the cloud stopped or was killed, it ends the groups that are left. It imports nothing of this package.
+# because the cloud stopped or was killed, it ends the groups that are left and removes the cloud's folder. It imports
+# nothing of this package.
 GUARD = """
-import os, signal, sys
+import os, shutil, signal, sys
 groups = set()
 for line in sys.stdin:
     (groups.add if line[0] == "+" else groups.discard)(int(line[1:]))
@@ -20,6 +21,7 @@ for group in groups:
         os.killpg(group, signal.SIGKILL)
     except ProcessLookupError:
         pass
+shutil.rmtree(sys.argv[1], ignore_errors=True)
 """
 
 
@@ -44,12 +46,12 @@ class Process(subprocess.Popen):
 class Nursery:
     """Starts processes and remembers them until they are stopped."""
 
-    def __init__(self):
+    def __init__(self, folder):
         self._children = set()
         self._lock = threading.Lock()
         self._closed = False
         self._guard = subprocess.Popen(
-            [sys.executable, "-ISE", "-c", GUARD], stdin=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-ISE", "-c", GUARD, str(folder)], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
 
     def spawn(self, args, *, env, cwd=None, log=None):

@@ -1,0 +1,44 @@
+"""The model's side: AWS's handler, which also leaves a note saying whether the model could be loaded.
+
+It runs inside the model server's worker. The server calls itself healthy before a model is loaded and swallows the
+reason when it cannot be; the note, a small JSON file, tells the cloud both, and which process to watch.
+"""
+
+import importlib
+import json
+import os
+from pathlib import Path
+
+from sagemaker_inference.errors import BaseInferenceToolkitError
+
+
+class HandlerService:
+    """What the model server calls; everything goes on to the toolkit of the model's image."""
+
+    def initialize(self, context):
+        """Load the model."""
+        note("loading")
+        try:
+            toolkit = importlib.import_module(os.environ["GLUON_LESSONS_TOOLKIT"])
+            self._service = toolkit.HandlerService()
+            self._service.initialize(context)
+        except BaseException as error:
+            note("failed", f"{type(error).__name__}: {error}")
+            raise
+        note("loaded")
+
+    def handle(self, data, context):
+        """Answer a batch of requests."""
+        if any(part.get("body") is None for part in data):  # the server takes forms apart
+            error = BaseInferenceToolkitError(400, "Send the input as the body, not as a form.", "Bad Request")
+            context.set_response_status(code=error.status_code, phrase=error.phrase)
+            return [error.message] * len(data)
+        return self._service.handle(data, context)
+
+
+def note(state, reason=""):
+    """Write the note whole or not at all."""
+    path = Path(os.environ["GLUON_LESSONS_NOTE"])
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps({"state": state, "reason": reason, "pid": os.getpid()}))
+    draft.replace(path)

@@ -1,0 +1,382 @@
+"""The fleet room: endpoints as they run, variants, traffic, blue/green updates and rollbacks."""
+
+import contextlib
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from gluon_lessons.cloud.errors import ApiError
+from gluon_lessons.cloud.serving import LOAD_WITHIN, ServerDown, ServingFailed
+
+log = logging.getLogger("gluon_lessons.cloud")
+
+INSTANCES = 8  # model servers at a time: a quota, as accounts have one, because each takes half a gigabyte
+DRAIN_WITHIN = 60  # seconds that an old fleet has to finish what it began
+
+
+class Variant:
+    """One variant of an endpoint: copies of one model that take turns."""
+
+    def __init__(self, cloud, endpoint, settings):
+        self.cloud, self.endpoint, self.settings = cloud, endpoint, settings
+        self.name = settings["VariantName"]
+        self.weight = settings.get("InitialVariantWeight", 1.0)
+        self.credit = 0.0  # see Fleet.choose
+        self.servers = []
+        self._turn = 0
+
+    @property
+    def dimensions(self):
+        """What CloudWatch files the variant's metrics under."""
+        return {"EndpointName": self.endpoint, "VariantName": self.name}
+
+    def scale(self, count):
+        """Start or stop copies until `count` run."""
+        container = self.cloud.hosting.container(self.settings["ModelName"])
+        while len(self.servers) > count:
+            self.servers.pop().stop()
+        while len(self.servers) < count:
+            self.servers.append(
+                self.cloud.serving.start(
+                    container["ModelDataUrl"],
+                    container["Image"],
+                    container.get("Environment"),
+                    name=f"{self.endpoint}-{self.name}",
+                    within=self.settings.get("ContainerStartupHealthCheckTimeoutInSeconds", LOAD_WITHIN),
+                )
+            )
+
+    def invoke(self, body, headers):
+        """Send a request to the next copy and count it."""
+        servers = list(self.servers)
+        self._turn += 1
+        began = time.monotonic()
+        status = 503
+        try:
+            reply = servers[self._turn % len(servers)].invoke(body, *headers)
+            status = reply.status
+        finally:
+            self.cloud.metrics.invocation(self.dimensions, status, time.monotonic() - began)
+        return reply
+
+    def stop(self):
+        """End all copies."""
+        while self.servers:
+            self.servers.pop().stop()
+
+
+class Fleet:
+    """All variants of one endpoint configuration, running."""
+
+    def __init__(self, cloud, endpoint, config):
+        self.config = config
+        self.variants = {v["VariantName"]: Variant(cloud, endpoint, v) for v in config["ProductionVariants"]}
+        self.shadows = [Variant(cloud, endpoint, v) for v in config.get("ShadowProductionVariants", [])]
+        self._busy = 0
+        self._idle = threading.Condition()
+
+    def start(self):
+        """Start every copy of every variant; if one fails, end all and raise `ServingFailed`."""
+        variants = [*self.variants.values(), *self.shadows]
+        with ThreadPoolExecutor(len(variants)) as pool:
+            futures = {v: pool.submit(v.scale, v.settings.get("InitialInstanceCount", 1)) for v in variants}
+        for variant, future in futures.items():
+            if future.exception():
+                self.stop()
+                raise ServingFailed(
+                    f"The primary container for production variant {variant.name} did not pass the ping health check. "
+                    f"{future.exception()} See `gluon-lessons cloud logs {variant.endpoint}`."
+                )
+
+    def choose(self, target):
+        """Return the variant whose turn it is: of any 10 requests in a row, weights of 9 and 1 send 9 and 1."""
+        if target is not None:
+            if target not in self.variants:
+                raise ApiError("ValidationError", f"Variant {target[:100]} not found; there are {list(self.variants)}.")
+            return self.variants[target]
+        with self._idle:
+            total = sum(variant.weight for variant in self.variants.values())
+            if not total:
+                raise ApiError("ValidationError", "All variants have weight 0; name one with TargetVariant.")
+            for variant in self.variants.values():
+                variant.credit += variant.weight
+            chosen = max(self.variants.values(), key=lambda variant: variant.credit)
+            chosen.credit -= total
+            return chosen
+
+    @contextlib.contextmanager
+    def at_work(self):
+        """Keep the fleet from being ended while the block runs."""
+        with self._idle:
+            self._busy += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
+
+    def drain(self, within=DRAIN_WITHIN):
+        """Wait until no request is under way, then end the fleet."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._busy == 0, within)
+        self.stop()
+
+    def stop(self):
+        """End the fleet."""
+        for variant in [*self.variants.values(), *self.shadows]:
+            variant.stop()
+
+    def instances(self):
+        """Return how many copies the configuration asks for."""
+        variants = [*self.config["ProductionVariants"], *self.config.get("ShadowProductionVariants", [])]
+        return sum(variant.get("InitialInstanceCount", 1) for variant in variants)
+
+
+class Live:
+    """A running endpoint: the fleet that answers and, during an update, the share that goes to the next one."""
+
+    def __init__(self, planned):
+        self.fleet = None  # until every model is loaded
+        self.planned = planned  # copies of models, which count against the quota
+        self.green, self.green_percent, self._count = None, 0, 0
+        self.lock = threading.RLock()
+        self.deleted = False
+        self.settled = threading.Event()  # nothing is being started or replaced
+
+    @contextlib.contextmanager
+    def turn(self):
+        """Give the block the fleet that answers the next request, and keep it running meanwhile."""
+        with self.lock:
+            self._count += 1
+            # Of any 100 requests in a row exactly the green share goes to the next fleet, evenly spread.
+            step = self._count * self.green_percent // 100 != (self._count - 1) * self.green_percent // 100
+            fleet = self.green if self.green and step else self.fleet
+            held = fleet.at_work()
+            held.__enter__()
+        try:
+            yield fleet
+        finally:
+            held.__exit__(None, None, None)
+
+    def shift(self, green, percent):
+        """Send a share of the traffic to another fleet."""
+        with self.lock:
+            self.green, self.green_percent = green, percent
+
+    def swap(self, fleet):
+        """Let another fleet answer from now on and return the old one."""
+        with self.lock:
+            old, self.fleet, self.green, self.green_percent = self.fleet, fleet, None, 0
+            return old
+
+
+class Hosting:
+    """All running endpoints."""
+
+    def __init__(self, cloud):
+        self.cloud = cloud
+        self._live = {}
+        self._lock = threading.RLock()
+        self._shadows = ThreadPoolExecutor(4)
+
+    @property
+    def table(self):
+        """The records that Describe and List show."""
+        return self.cloud.table("endpoint")
+
+    def container(self, model):
+        """Return the container of a model by the model's name."""
+        return self.cloud.table("model").get(model)["PrimaryContainer"]
+
+    def invoke(self, name, target, body, headers):
+        """Send a request to an endpoint; return the variant that took it, its configuration and its reply."""
+        live = self._live.get(name)
+        if live is None or live.fleet is None:
+            raise ApiError("ValidationError", f"Endpoint {name} of account {self.cloud.account} not found.")
+        with live.turn() as fleet:
+            variant = fleet.choose(target)
+            for shadow in fleet.shadows:
+                self._shadow(fleet, shadow, variant, body, headers)
+            return variant, fleet.config, variant.invoke(body, headers)
+
+    def create(self, name, config):
+        """Start an endpoint in the background."""
+        fleet = Fleet(self.cloud, name, config)
+        with self._lock:
+            self._check_quota(fleet)
+            self._live[name] = Live(fleet.instances())
+        self._background(self._create, name, self._live[name], fleet)
+
+    def update(self, name, config, deployment):
+        """Replace an endpoint's fleet in the background, without a gap."""
+        self._background(self._update, name, self._live[name], Fleet(self.cloud, name, config), deployment)
+
+    def scale(self, name, wishes):
+        """Change weights and numbers of copies in the background."""
+        self._background(self._scale, name, self._live[name], wishes)
+
+    def delete(self, name):
+        """End an endpoint in the background; its name is free when everything has ended."""
+        with self._lock:
+            live = self._live.pop(name)
+            live.deleted = True
+            self.table.update(name, EndpointStatus="Deleting")
+
+        def run():
+            live.settled.wait()
+            if live.fleet:
+                live.fleet.drain(within=5)
+            self.table.delete(name)
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def show(self, name):
+        """Return the members of a Describe answer that come from the running fleet."""
+        live = self._live.get(name)
+        if live is None or live.fleet is None:
+            return {}
+        shown = {"ProductionVariants": [self._summary(v) for v in live.fleet.variants.values()]}
+        if live.fleet.shadows:
+            shown["ShadowProductionVariants"] = [self._summary(v) for v in live.fleet.shadows]
+        return shown
+
+    def _summary(self, variant):
+        image = self.container(variant.settings["ModelName"])["Image"]
+        return {
+            "VariantName": variant.name,
+            "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image}],
+            "CurrentWeight": variant.weight,
+            "DesiredWeight": variant.weight,
+            "CurrentInstanceCount": len(variant.servers),
+            "DesiredInstanceCount": len(variant.servers),
+        }
+
+    def _shadow(self, fleet, shadow, variant, body, headers):
+        """Send a copy of a request to a shadow variant, whose answer nobody waits for."""
+
+        def send():
+            with contextlib.suppress(ServerDown), fleet.at_work():
+                shadow.invoke(body, headers)
+
+        shadow.credit += shadow.weight / (variant.weight or 1)  # the shadow's share of the variant's requests
+        if shadow.credit >= 1:
+            shadow.credit -= 1
+            self._shadows.submit(send)
+
+    def _check_quota(self, fleet):
+        running, wanted = sum(live.planned for live in self._live.values()), fleet.instances()
+        if running + wanted > INSTANCES:
+            raise ApiError(
+                "ResourceLimitExceeded",
+                f"The account-level service limit for endpoint usage is {INSTANCES} Instances, with current "
+                f"utilization of {running} Instances and a request delta of {wanted} Instances. Delete an endpoint.",
+            )
+
+    def _background(self, function, name, live, *args):
+        live.settled.clear()
+
+        def run():
+            try:
+                function(name, live, *args)
+            except Exception:
+                if not self.cloud.stopping.is_set():
+                    log.exception("endpoint %s", name)
+                    self._settle(name, live, EndpointStatus="Failed", FailureReason="The local cloud made a mistake.")
+            finally:
+                live.settled.set()
+
+        threading.Thread(target=run, daemon=True).start()
+
+    def _settle(self, name, live, **fields):
+        """Write what became of an endpoint, unless it was deleted meanwhile."""
+        with self._lock:
+            if not live.deleted:
+                self.table.update(name, **fields)
+
+    def _create(self, name, live, fleet):
+        try:
+            fleet.start()
+        except ServingFailed as error:
+            live.planned = 0
+            self._settle(name, live, EndpointStatus="Failed", FailureReason=str(error))
+            return
+        live.fleet = fleet
+        self._settle(name, live, EndpointStatus="InService")
+
+    def _update(self, name, live, fleet, deployment):
+        try:
+            fleet.start()
+            self._route(name, live, fleet, deployment)
+        except ServingFailed as error:
+            live.shift(None, 0)
+            fleet.drain()
+            self._settle(
+                name, live, EndpointStatus="InService", FailureReason=str(error), PendingDeploymentSummary=None
+            )
+            return
+        old, live.planned = live.swap(fleet), fleet.instances()
+        self._settle(
+            name,
+            live,
+            EndpointStatus="InService",
+            EndpointConfigName=fleet.config["EndpointConfigName"],
+            DataCaptureConfig=fleet.config.get("DataCaptureConfig"),
+            LastDeploymentConfig=deployment or None,
+            FailureReason=None,
+            PendingDeploymentSummary=None,
+        )
+        policy = deployment.get("BlueGreenUpdatePolicy", {})
+        self.cloud.stopping.wait(policy.get("TerminationWaitInSeconds", 0))
+        old.drain()
+
+    def _route(self, name, live, fleet, deployment):
+        """Shift traffic to the new fleet in the steps that the deployment asks for; raise if an alarm goes off."""
+        routing = deployment.get("BlueGreenUpdatePolicy", {}).get("TrafficRoutingConfiguration", {})
+        wait, alarms = routing.get("WaitIntervalInSeconds", 0), _alarm_names(deployment)
+        for percent in _steps(routing, fleet):
+            log.info("endpoint %s: %s%% of the traffic to the new fleet", name, percent)
+            live.shift(fleet, percent)
+            until = time.monotonic() + wait
+            while time.monotonic() < until and not self.cloud.stopping.wait(0.5):
+                for alarm in alarms:
+                    if self.cloud.metrics.in_alarm(alarm):
+                        raise ServingFailed(
+                            f"One or more configured alarm(s) have gone into ALARM status: [{alarm}]. "
+                            "The traffic went back to the old fleet."
+                        )
+
+    def _scale(self, name, live, wishes):
+        variants, failure = live.fleet.variants, None
+        try:
+            for wish in wishes:
+                variant = variants[wish["VariantName"]]
+                variant.weight = wish.get("DesiredWeight", variant.weight)
+                variant.credit = 0.0
+                variant.scale(wish.get("DesiredInstanceCount", len(variant.servers)))
+        except ServingFailed as error:
+            failure = str(error)
+        live.planned = sum(len(variant.servers) for variant in variants.values())
+        self._settle(name, live, EndpointStatus="InService", FailureReason=failure)
+
+
+def _alarm_names(deployment):
+    return [alarm["AlarmName"] for alarm in deployment.get("AutoRollbackConfiguration", {}).get("Alarms", [])]
+
+
+def _steps(routing, fleet):
+    """Return the percentages of traffic that go to a new fleet, one after the other."""
+    kind = routing.get("Type", "ALL_AT_ONCE")
+    if kind == "CANARY":
+        return [_percent(routing["CanarySize"], fleet), 100]
+    if kind == "LINEAR":
+        step = _percent(routing["LinearStepSize"], fleet)
+        return [*range(step, 100, step), 100]
+    return [100]
+
+
+def _percent(size, fleet):
+    if size["Type"] == "CAPACITY_PERCENT":
+        return size["Value"]
+    return min(100, max(1, size["Value"] * 100 // fleet.instances()))
