@@ -28,6 +28,8 @@ CHUNK = 1 << 20
 RETRIES = 3
 TIMEOUT = 30  # seconds without a byte
 RECORD = "_record.json"
+# What unpacking raises when the bytes are not those of an archive.
+DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError)
 # What pip, npm and apt-get print when they cannot reach their registry.
 OFFLINE_SIGNS = ("enotfound", "eai_again", "econnrefused", "econnreset", "etimedout", "newconnectionerror")
 OFFLINE_SIGNS += ("nameresolutionerror", "timeouterror", "(from versions: none)", "temporary failure resolving")
@@ -110,19 +112,26 @@ def apt(package: str, members: Members, sha256: Hashes = None, into=None):
     return _package(package, wanted, None, download, into)
 
 
-def url(address: str, sha1=None, sha256=None, size: int | None = None, into=None) -> Path:
-    """The path of a file fetched from an address. A broken download is kept and resumed by the next call."""
-    target = Path(into or cache.folder("downloads")) / PurePosixPath(urllib.parse.urlsplit(address).path).name
+def url(address: str, sha1=None, sha256=None, size: int | None = None, into=None, member: str | None = None) -> Path:
+    """The path of a file fetched from an address. A broken download is kept and resumed by the next call.
+
+    Where the address is that of an archive, `member` names the file in it that is wanted, and the hash is that file's.
+    """
+    name = PurePosixPath(urllib.parse.urlsplit(address).path).name
+    target = Path(into or cache.folder("downloads")) / PurePosixPath(member or name).name
     with cache.lock(target), cache.explained(target):
         if cache.verified(target, sha256, sha1):
             return target
-        part = target.with_name(f"{target.name}.part")
+        part = target.with_name(f"{name}.part")
         for _again in range(2):
             _download(address, part, size)
-            if cache.verified(part, sha256, sha1):
-                part.replace(target)
-                return target
-            rejected = part.replace(target.with_name(f"{target.name}.rejected"))
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.", suffix=".tmp") as temporary:
+                arrived = _unpacked(part, member, Path(temporary)) if member else part
+                if arrived and cache.verified(arrived, sha256, sha1):
+                    arrived.replace(target)
+                    part.unlink(missing_ok=True)
+                    return target
+            rejected = part.replace(target.with_name(f"{name}.rejected"))
     raise WrongHash(
         f"{address} sent a file with the wrong hash, twice; it is kept as {rejected}. "
         "The host changed it, or something on the way did: try again on another network, or take the next source."
@@ -142,6 +151,15 @@ def file(path, sha1=None, sha256=None) -> Path:
 def unpack(archive, members: Members, into) -> list[Path]:
     """Take files out of a zip, a wheel, a tarball or a Debian package; the archive decides no path outside `into`."""
     return [Path(into) / name for name in _unpack(Path(archive), _Wanted(members, None).members, Path(into))]
+
+
+def contents(archive) -> list[str]:
+    """The names of the files in an archive; none when it is not an archive."""
+    try:
+        with _opened(Path(archive)) as (names, _):
+            return names
+    except DAMAGE:
+        return []
 
 
 class _Wanted:
@@ -253,9 +271,14 @@ def _unpack(archive: Path, members: list[str], into: Path) -> list[str]:
                 (into / name).parent.mkdir(parents=True, exist_ok=True)
                 with open_member(name) as stream, (into / name).open("wb") as target:
                     shutil.copyfileobj(stream, target, CHUNK)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError) as error:
+    except DAMAGE as error:
         raise BadArchive(f"{archive.name} cannot be unpacked ({error}): it is damaged, fetch it again.") from error
     return chosen
+
+
+def _unpacked(archive: Path, member: str, into: Path) -> Path | None:
+    """The member, or nothing when the archive was damaged on the way."""
+    return unpack(archive, member, into)[0] if member in contents(archive) else None
 
 
 def _within(name: str, member: str) -> bool:

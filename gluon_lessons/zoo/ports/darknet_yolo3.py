@@ -33,9 +33,7 @@ def convert(tensors):
             continue
         beta, gamma, mean, variance = (take(channels) for _ in range(4))
         weight = take(channels, inputs, side, side)
-        if (
-            inputs == 3
-        ):  # Darknet wants pixels from 0 to 1; what the zeros of GluonCV's mean would add, the mean takes off
+        if inputs == 3:  # Darknet wants pixels from 0 to 1
             weight, shift = accept_normalized_input(weight, np.zeros(channels), np.full(3, 1 / 255), np.zeros(3))
             mean = mean - shift
         arrays[f"{name}.0.weight"] = weight

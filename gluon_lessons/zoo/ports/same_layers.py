@@ -1,7 +1,7 @@
 """The port for files that hold the very layers of a Gluon network in the same order, whatever they are called.
 
-GluonCV's own files do (by structure, with full prefixes, or exported), and so do torchvision's and timm's checkpoints of
-the networks that both sides have. Every tensor must agree in kind, in shape and in which others it shares a layer with.
+GluonCV's own files do (named by structure, with full prefixes, or exported), and so do the checkpoints of torchvision
+and timm where both sides have the network. Every tensor must agree in kind, in shape, and in who shares a layer with whom.
 """
 
 import re
@@ -21,44 +21,45 @@ class Misfit(LessonError):
 
 
 def fit(tensors, net):
-    """Name the tensors as `net` does; what Gluon keeps as a constant may be missing."""
-    names, parameters = _distinct_parameters(net)
-    theirs = {name: array for name, array in tensors.items() if not name.endswith("num_batches_tracked")}
-    learned = [parameter for parameter in parameters if not isinstance(parameter, Constant)]
-    constants = [parameter for parameter in parameters if isinstance(parameter, Constant)]
-    ours = [parameter.name for parameter in learned]
-    layers = [(name, *_split(name, theirs)) for name in theirs]
-    others = [name for name, _, kind in layers if kind is None]
-    layers = [(name, stem, kind) for name, stem, kind in layers if kind is not None]
-    if len(layers) != len(ours):
-        raise Misfit(f"The file has {len(layers)} tensors where the network has {len(ours)} parameters.")
-    pairs = list(zip(learned, layers, strict=True))
-    if len(others) == len(constants):
-        pairs += [(parameter, (name, None, None)) for parameter, name in zip(constants, others, strict=True)]
-    result, previous = {}, (None, None)
-    for parameter, (name, stem, kind) in pairs:
-        our_stem, our_kind = _split(parameter.name, ())
-        if kind != our_kind and kind is not None:
+    """Name the tensors as `net` does. What Gluon keeps as a constant may be missing."""
+    parameters, names = _distinct_parameters(net)
+    ours = {parameter: _split(parameter.name) for parameter in parameters}
+    theirs = {name: _split(name, tensors) for name in tensors if not name.endswith("num_batches_tracked")}
+    our_others = [parameter for parameter, (_, kind) in ours.items() if not kind]
+    their_others = [name for name, (_, kind) in theirs.items() if not kind]
+    if len(their_others) < len(our_others):
+        our_others = [parameter for parameter in our_others if not isinstance(parameter, Constant)]
+    our_layers = [parameter for parameter, (_, kind) in ours.items() if kind]
+    their_layers = [name for name, (_, kind) in theirs.items() if kind]
+    if (len(their_layers), len(their_others)) != (len(our_layers), len(our_others)):
+        raise Misfit(f"The file has {len(theirs)} tensors where the network has {len(ours)} parameters.")
+
+    last = None
+    for parameter, name in zip(our_layers, their_layers, strict=True):
+        (our_layer, our_kind), (layer, kind) = ours[parameter], theirs[name]
+        if kind != our_kind:
             raise Misfit(f"{name} of the file stands where the network has {parameter.name}.")
-        if kind is not None and (stem == previous[0]) != (our_stem == previous[1]):
-            raise Misfit(f"{name} of the file belongs to another layer than {parameter.name} of the network.")
-        previous = (stem, our_stem)
-        array = _shaped(name, theirs[name], parameter)
-        result |= dict.fromkeys(names[parameter.name], array)
+        if last and (our_layer == last[0]) != (layer == last[1]):
+            raise Misfit(f"{name} of the file is of another layer than {parameter.name} of the network.")
+        last = our_layer, layer
+
+    result = {}
+    for parameter, name in zip(our_layers + our_others, their_layers + their_others, strict=True):
+        result |= dict.fromkeys(names[parameter.name], _shaped(name, tensors[name], parameter))
     return result
 
 
 def _distinct_parameters(net):
-    """The parameters in the order in which Gluon saves them, each once, and the one or more structural names of each."""
-    names, parameters = {}, []
+    """The parameters in the order in which Gluon saves them, and for each the names by structure, mostly one."""
+    parameters, names = [], {}
     for structural, parameter in net._collect_params_with_prefix().items():
         if parameter.name not in names:
             parameters.append(parameter)
         names.setdefault(parameter.name, []).append(structural)
-    return names, parameters
+    return parameters, names
 
 
-def _split(name, all_names):
+def _split(name, all_names=()):
     """A parameter's layer and kind. PyTorch calls gamma and beta of a normalization weight and bias."""
     match = _NAME.match(name)
     if not match:
@@ -70,8 +71,10 @@ def _split(name, all_names):
 
 
 def _shaped(name, array, parameter):
-    """The array, once it is known to fit. Zeros in Gluon's shape are sizes that it would learn from the first picture."""
+    """The array, once it is known to fit. Zeros in Gluon's shape are sizes that it learns from the first picture."""
     ours, theirs = parameter.shape, array.shape
+    if ours is None:
+        return array
     if array.size == np.prod(ours) and 0 not in ours:
         return array.reshape(ours)  # a dense layer and a 1x1 convolution hold the same numbers
     if len(ours) != len(theirs) or any(mine not in (0, other) for mine, other in zip(ours, theirs, strict=True)):

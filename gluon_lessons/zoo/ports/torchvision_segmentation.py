@@ -1,7 +1,7 @@
 """The port of torchvision's segmentation networks: GluonCV's FCN and DeepLabV3 on the plain ResNet-50 that they use.
 
-The weights fit exactly. Torchvision enlarges the scores to the picture with another rule for the corners than GluonCV, so
-outlines can differ by a pixel.
+The weights fit exactly. Torchvision enlarges the scores to the picture with another rule for the corners than GluonCV,
+so outlines can differ by a pixel.
 """
 
 import contextlib
@@ -20,5 +20,6 @@ def build(classes, network):
         net = _NETWORKS[network](len(classes), backbone="resnet50", aux=True, pretrained_base=False)
     base = resnet50_v1b(pretrained=False, dilated=True)
     for name in _BASE:
+        delattr(net, name)  # Gluon lets no attribute change its class
         setattr(net, name, getattr(base, name))
     return net

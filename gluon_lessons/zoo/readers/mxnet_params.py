@@ -1,4 +1,4 @@
-"""The MXNet reader: the arrays of a `.params` file, old or new, exported or saved, plain, gzipped or in a tarball."""
+"""The MXNet reader, and writer: the arrays of a `.params` file, old or new, saved or exported, plain or packed."""
 
 import gzip
 import math
@@ -13,6 +13,9 @@ from gluon_lessons.zoo.readers import reading
 
 _LIST_MAGIC = 0x112
 _ARRAY_MAGICS = {0xF993FAC8: 1, 0xF993FAC9: 2, 0xF993FACA: 3}
+_WRITTEN_MAGIC = 0xF993FAC9
+_DENSE = 0
+_CPU = (1, 0)
 _TYPES = ("<f4", "<f8", "<f2", "<u1", "<i4", "<i1", "<i8", "?")
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -25,14 +28,25 @@ def read(path: Path) -> dict[str, np.ndarray]:
             raise ValueError("its first bytes are not MXNet's")
         view.numbers("<Q")
         arrays = [_array(view) for _ in range(view.numbers("<Q"))]
-        names = [view.bytes(view.numbers("<Q")).decode() for _ in range(view.numbers("<Q"))]
+        names = [_name(view) for _ in range(view.numbers("<Q"))]
         if len(names) != len(arrays):
             raise ValueError("its arrays have no names")
         if view.rest:
             raise ValueError(f"{view.rest} bytes follow its end")
-        return {
-            name.removeprefix("arg:").removeprefix("aux:"): array for name, array in zip(names, arrays, strict=True)
-        }
+        return dict(zip(names, arrays, strict=True))
+
+
+def write(file, arrays: dict[str, np.ndarray]):
+    """Write arrays to an open binary file as `net.load_parameters` and `mx.nd.load` read them."""
+    file.write(struct.pack("<3Q", _LIST_MAGIC, 0, len(arrays)))
+    for array in arrays.values():
+        array = np.ascontiguousarray(array, np.float32)
+        file.write(struct.pack(f"<IiI{array.ndim}q", _WRITTEN_MAGIC, _DENSE, array.ndim, *array.shape))
+        file.write(struct.pack("<3i", *_CPU, _TYPES.index("<f4")))
+        file.write(memoryview(array).cast("B"))
+    file.write(struct.pack("<Q", len(arrays)))
+    for name in arrays:
+        file.write(struct.pack("<Q", len(name.encode())) + name.encode())
 
 
 def _content(path):
@@ -75,10 +89,14 @@ class _View:
         return np.frombuffer(self._content, kind, count, at).reshape(shape)
 
 
+def _name(view):
+    return view.bytes(view.numbers("<Q")).decode().removeprefix("arg:").removeprefix("aux:")
+
+
 def _array(view):
     magic = view.numbers("<I")
     version = _ARRAY_MAGICS.get(magic, 0)
-    if version >= 2 and view.numbers("<i") != 0:
+    if version >= 2 and view.numbers("<i") != _DENSE:
         raise ValueError("it holds a sparse array")
     dimensions = view.numbers("<I") if version else magic  # the oldest have no magic number, and short sizes
     if dimensions > 32:

