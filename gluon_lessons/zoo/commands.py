@@ -23,9 +23,7 @@ def list_(task):
     for entry in catalogue.entries():
         if task in (None, entry.task):
             star = "*" if entry.name in here else " "
-            published = (
-                f"{entry.published.value:.3f} {entry.published.metric}" if entry.published else "nothing published"
-            )
+            published = f"{entry.published.value:.3f} {entry.published.metric}" if entry.published else ""
             kinds = " ".join(dict.fromkeys(source.kind for source in entry.sources))
             click.echo(f"{star} {entry.name:30} {entry.task:9} {published:42} {kinds:8} {entry.licence}")
 
@@ -34,7 +32,7 @@ def list_(task):
 @click.argument("names", nargs=-1, metavar="NAME...")
 @click.option("--lessons", is_flag=True, help="All that the lessons use.")
 def fetch(names, lessons):
-    """Fetch networks into the cache. What is there and whole is left alone; a broken download goes on where it broke."""
+    """Fetch networks into the cache; what is there and whole is left alone, a broken download goes on."""
     from gluon_lessons.zoo import catalogue, store
 
     names = [*names, *(catalogue.lessons() if lessons else ())]

@@ -9,7 +9,7 @@ _ROOT = str(Path("~", ".mxnet", "models"))  # what GluonCV's functions pass on w
 
 
 def attach_weights(model_store):
-    """Put the zoo before `get_model_file` of GluonCV's model store, through which all its networks get their weights."""
+    """Put the zoo before `get_model_file` of GluonCV's model store, which all its networks ask for weights."""
     ask_old_host = model_store.get_model_file
 
     @functools.wraps(ask_old_host)

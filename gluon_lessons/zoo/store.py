@@ -1,5 +1,6 @@
 """The store: a network's weights found or fetched, turned into Gluon parameters, kept, verified and loaded."""
 
+import contextlib
 import dataclasses
 import importlib
 import json
@@ -152,7 +153,7 @@ def bring(file: Path, name: str | None = None) -> tuple[Path, Provenance]:
                 return _make(entry, source, path, folder, origin)
     if name is None:
         raise NoWeights(
-            f"{file.name} is none of the files that the catalogue knows by their hash. If you trust it, say what it is: "
+            f"{file.name} is none of the files that the catalogue knows by hash. If you trust it, say what it is: "
             f"`gluon-lessons weights import {file.name} --as NAME`."
         )
     return _take_on_trust(file, entries[0], folder)
@@ -200,7 +201,7 @@ def _incoming(entry: Entry, folder: Path) -> Path:
 
 
 def _recognised(file: Path, entries: list[Entry], temporary: Path):
-    """Yield the entries and sources whose file this is, packed or not, each with the path that the source's reader reads."""
+    """Yield the entry and source whose file this is, packed or not, with the path that the source's reader reads."""
     hashes, packed = (cache.digest(file), cache.digest(file, "sha1")), set(fetch.contents(file))
     for entry in entries:
         for source in entry.sources:

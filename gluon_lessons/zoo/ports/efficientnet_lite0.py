@@ -4,6 +4,9 @@ import numpy as np
 from gluoncv.nn import ReLU6
 from mxnet.gluon import HybridBlock, nn
 
+# It was trained on (pixel - 127) / 128, which in GluonCV's terms, pixels from 0 to 1, is this mean and deviation.
+MEAN, DEVIATION = (127 / 255,) * 3, (128 / 255,) * 3
+
 # (blocks, kernel, stride of the first block, expansion, channels)
 STAGES = (
     (1, 3, 1, 1, 16),
@@ -69,7 +72,8 @@ class EfficientNetLite0(HybridBlock):
             self.output = nn.Dense(classes)
 
     def hybrid_forward(self, F, x):
-        return self.output(self.features(F.reverse(x, axis=(2, 3))))
+        turned = F.reverse(F.reverse(x, axis=2), axis=3)  # one axis at a time, which ONNX export understands
+        return self.output(self.features(turned))
 
 
 def build(classes):

@@ -6,6 +6,7 @@ None needs the framework that wrote the file. One that is cut off, damaged or of
 import contextlib
 import struct
 import zipfile
+import zlib
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -14,7 +15,7 @@ from gluon_lessons.errors import LessonError
 # What parsing bytes that are not what they claim to be can raise; a programming error elsewhere stays itself.
 _SIGNS_OF_DAMAGE = (
     struct.error, ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, MemoryError,
-    RecursionError, UnpicklingError, zipfile.BadZipFile, NotImplementedError, FileNotFoundError,
+    RuntimeError, FileNotFoundError, UnpicklingError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 

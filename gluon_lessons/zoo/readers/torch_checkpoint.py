@@ -55,7 +55,9 @@ class RefusedFile(LessonError):
     """A checkpoint that wants more than tensors."""
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """The unpickler written in Python: the one in C takes as much memory as a file cares to ask for."""
+
     def find_class(self, module, name):
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
@@ -79,18 +81,19 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """Return the tensors of the checkpoint's state dictionary by name, each contiguous."""
     with reading(path, "PyTorch checkpoint"):
         table, storages = _read_zip(path) if zipfile.is_zipfile(path) else _read_old(path)
-        if not isinstance(table, dict) or not all(isinstance(value, _Tensor) for value in table.values()):
-            raise ValueError("it holds something else than a table of tensors")
         return {name: _array(tensor, storages[tensor.storage.key]) for name, tensor in table.items()}
 
 
 def _read_zip(path):
     with zipfile.ZipFile(path) as archive:
-        root = next(name for name in archive.namelist() if name.endswith("/data.pkl")).removesuffix("data.pkl")
+        pickles = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        if len(pickles) != 1:
+            raise ValueError(f"it holds {len(pickles)} tables of tensors")
+        root = pickles[0].removesuffix("data.pkl")
         if root + "byteorder" in archive.namelist() and archive.read(root + "byteorder") != b"little":
             raise ValueError("its numbers are stored big end first")
         with archive.open(root + "data.pkl") as file:
-            table = _Unpickler(file).load()
+            table = _table(file)
         storages = {}
         for storage in _storages(table):
             member = f"{root}data/{storage.key}"
@@ -105,7 +108,7 @@ def _read_old(path):
         magic, protocol, _machine = (_Unpickler(file).load() for _ in range(3))
         if (magic, protocol) != (_OLD_MAGIC, _OLD_PROTOCOL):
             raise ValueError("its first bytes are not a checkpoint's")
-        table = _Unpickler(file).load()
+        table = _table(file)
         kinds = {storage.key: storage for storage in _storages(table)}
         storages = {}
         for key in _Unpickler(file).load():
@@ -116,6 +119,13 @@ def _read_old(path):
                 raise ValueError(f"storage {key} is not as long as it says")
             storages[key] = np.frombuffer(data, kind)
     return table, storages
+
+
+def _table(file):
+    table = _Unpickler(file).load()
+    if not isinstance(table, dict) or not all(isinstance(value, _Tensor) for value in table.values()):
+        raise ValueError("it holds something else than a table of tensors")
+    return table
 
 
 def _storages(table):
