@@ -1,7 +1,7 @@
 """The port for files that hold the very layers of a Gluon network in the same order, whatever they are called.
 
 GluonCV's own files do (named by structure, with full prefixes, or exported), and so do the checkpoints of torchvision
-and timm where both sides have the network. Every tensor must agree in kind, in shape, and in which others share its layer.
+and timm where both sides have the network. A tensor must agree in kind, in shape, and in which others share its layer.
 """
 
 import re
