@@ -15,7 +15,7 @@ from gluon_lessons.errors import LessonError
 # What parsing bytes that are not what they claim to be can raise; a programming error elsewhere stays itself.
 _SIGNS_OF_DAMAGE = (
     struct.error, ValueError, LookupError, TypeError, AttributeError, EOFError, OverflowError, MemoryError,
-    RuntimeError, FileNotFoundError, UnpicklingError, zipfile.BadZipFile, zlib.error,
+    RuntimeError, OSError, UnpicklingError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 

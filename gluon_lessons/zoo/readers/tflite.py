@@ -48,7 +48,7 @@ def _array(tensor, data):
         return values
     zero, axis = quantization.vector(_QUANTIZATION_ZERO, "q"), quantization.number(_QUANTIZATION_AXIS, "i")
     along = [-1 if index == axis else 1 for index in range(values.ndim)] if scale.size > 1 else []
-    return ((values - zero.reshape(along)) * scale.reshape(along)).astype(np.float32)
+    return ((values.astype(np.float64) - zero.reshape(along)) * scale.reshape(along)).astype(np.float32)
 
 
 class _Table:
