@@ -1,0 +1,242 @@
+"""The processing room: runs a script between what it reads from S3 and what it leaves there."""
+
+import json
+import logging
+import shutil
+import threading
+import time
+from datetime import UTC, datetime
+
+from botocore.exceptions import ClientError
+
+from gluon_lessons.cloud.api import ApiError, operation
+from gluon_lessons.cloud.jobs import room as rooms
+from gluon_lessons.cloud.jobs import store
+from gluon_lessons.cloud.jobs.diary import Diary
+from gluon_lessons.cloud.jobs.refusals import family, invalid, refuse
+
+LOGS = "/aws/sagemaker/ProcessingJobs"
+FINISHED = ("Completed", "Failed", "Stopped")
+NOT_HERE = {
+    "NetworkConfig": "leave it out, the job runs on this machine",
+    "ProcessingOutputConfig.KmsKeyId": "leave it out, nothing is encrypted here",
+    "ProcessingResources.ClusterConfig.VolumeKmsKeyId": "leave it out, nothing is encrypted here",
+    "ProcessingResources.ClusterConfig.InstancePreferences": "use InstanceType and InstanceCount",
+    "ExperimentConfig": "leave it out",
+}
+
+
+def table(cloud):
+    return cloud.table(
+        "processing-job",
+        missing='Could not find requested job with name: "{name}".',
+        taken="Job name must be unique within an AWS account and region, and a job with this name already exists "
+        "({arn}).",
+    )
+
+
+@operation
+def create_processing_job(cloud, request):
+    job = Job(cloud, request)
+    job.check()
+    record = table(cloud).add(
+        job.name,
+        error="ResourceInUse",
+        **{name: value for name, value in request.items() if name not in ("ProcessingJobName", "Tags")},
+        ProcessingJobStatus="InProgress",
+        _job=job,
+    )
+    job.arn = record["ProcessingJobArn"]
+    threading.Thread(target=job.run, name=job.name, daemon=True).start()
+    return {"ProcessingJobArn": job.arn}
+
+
+@operation
+def describe_processing_job(cloud, request):
+    return table(cloud).get(request["ProcessingJobName"])
+
+
+@operation
+def list_processing_jobs(cloud, request):
+    return table(cloud).list(request, "ProcessingJobSummaries")
+
+
+@operation
+def stop_processing_job(cloud, request):
+    table(cloud).get(request["ProcessingJobName"])["_job"].ask_to_stop()
+    return {}
+
+
+@operation
+def delete_processing_job(cloud, request):
+    if table(cloud).get(request["ProcessingJobName"])["ProcessingJobStatus"] not in FINISHED:
+        raise invalid("The processing job is running; stop it, wait until it has stopped, then delete it.")
+    table(cloud).delete(request["ProcessingJobName"])
+    return {}
+
+
+class Job:
+    """A processing job from its request to its outputs."""
+
+    def __init__(self, cloud, request):
+        self.cloud, self.request = cloud, request
+        self.name, self.arn = request["ProcessingJobName"], None
+        self.stop, self.lock = threading.Event(), threading.Lock()
+        self.outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        self.limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
+
+    def check(self):
+        """Refuse what AWS refuses and what is not simulated here."""
+        refuse(self.request, NOT_HERE)
+        self.cloud.require_role(self.request["RoleArn"])
+        family(self.request["AppSpecification"]["ImageUri"])
+        if not self.request["AppSpecification"].get("ContainerEntrypoint"):
+            raise invalid(
+                "AppSpecification.ContainerEntrypoint is missing; it must name the command, as the SageMaker SDK's "
+                "ScriptProcessor does, because there are no containers here whose own command could run."
+            )
+        cluster = self.request["ProcessingResources"]["ClusterConfig"]
+        if not cluster.get("InstanceType") or not cluster.get("InstanceCount"):
+            raise invalid("ProcessingResources.ClusterConfig needs InstanceType and InstanceCount.")
+        names = set()
+        for entry in [*self.request.get("ProcessingInputs", []), *self.outputs]:
+            name = entry.get("InputName") or entry.get("OutputName")
+            if name in names:
+                raise invalid(f"The name {name} is used twice; every input and output needs a name of its own.")
+            names.add(name)
+            refuse(
+                entry,
+                {
+                    "DatasetDefinition": "put the data in S3 and use S3Input",
+                    "FeatureStoreOutput": "use S3Output",
+                    "AppManaged": "leave it out",
+                },
+            )
+        self.inputs = []
+        for entry in self.request.get("ProcessingInputs", []):
+            source = self._place(entry, "InputName", "S3Input")
+            if source.get("S3InputMode", "File") != "File" or source.get("S3CompressionType", "None") != "None":
+                raise invalid("S3InputMode Pipe and S3CompressionType Gzip are not simulated here; use File and None.")
+            self.inputs.append((source, store.select(self.cloud, source["S3Uri"], source["S3DataType"])))
+        for entry in self.outputs:
+            self.cloud.require_bucket(self._place(entry, "OutputName", "S3Output")["S3Uri"])
+
+    def _place(self, entry, name, member):
+        place = entry.get(member)
+        if not place or not place.get("LocalPath"):
+            raise invalid(f"{entry[name]} needs {member} with S3Uri and LocalPath.")
+        if not place["LocalPath"].startswith("/opt/ml/processing/"):
+            raise invalid(f"The LocalPath of {entry[name]} must begin with /opt/ml/processing/.")
+        rooms.check(place["LocalPath"])
+        return place
+
+    def ask_to_stop(self):
+        with self.lock:
+            status = table(self.cloud).get(self.name)["ProcessingJobStatus"]
+            if status in FINISHED:
+                raise invalid(f"The request was rejected because the processing job is in status {status}.")
+            table(self.cloud).update(self.name, ProcessingJobStatus="Stopping")
+            self.stop.set()
+
+    def run(self):
+        """Run the job to its end, whatever that is."""
+        try:
+            self._run()
+        except (ApiError, ClientError, OSError) as error:
+            self._finish("Failed", FailureReason=f"ClientError: {error}")
+        except Exception as error:
+            logging.exception("processing job %s", self.name)
+            self._finish("Failed", FailureReason=f"InternalServerError: {error!r}")
+
+    def _run(self):
+        folder = self.cloud.folder("processing", self.name)
+        count, born = self.request["ProcessingResources"]["ClusterConfig"]["InstanceCount"], int(time.time())
+        names = [f"algo-{number}" for number in range(1, count + 1)]
+        self.hosts = [
+            (rooms.Room(self.cloud, folder / name), Diary(self.cloud, LOGS, f"{self.name}/{name}-{born}"))
+            for name in names
+        ]
+        for number, (room, _) in enumerate(self.hosts):
+            self._furnish(room, names, number)
+        table(self.cloud).update(self.name, ProcessingStartTime=datetime.now(UTC))
+        self.processes = [room.start(self._command(), self._environment()) for room, _ in self.hosts]
+        try:
+            status, reason = self._watch()
+        finally:
+            for process in self.processes:
+                process.stop(grace=0)
+        for entry in self.outputs:
+            output = entry["S3Output"]
+            for room, _ in self.hosts:
+                if status == "Completed" or output["S3UploadMode"] == "Continuous":
+                    store.upload(self.cloud, room.path(output["LocalPath"]), output["S3Uri"])
+        fields = {"FailureReason": reason} if reason else {}
+        for room, _ in self.hosts:
+            message = room.path("/opt/ml/output/message")
+            if message.exists():
+                fields["ExitMessage"] = message.read_text(errors="replace")[:1024]
+        self._finish(status, **fields)
+        shutil.rmtree(folder)
+
+    def _furnish(self, room, names, number):
+        """Fill a host's room: configuration, inputs, empty folders for the outputs."""
+        config = room.path("/opt/ml/config")
+        config.mkdir(parents=True)
+        room.path("/opt/ml/output").mkdir()
+        described = {"ProcessingJobArn": self.arn, "ProcessingJobName": self.name} | {
+            member: self.request.get(member)
+            for member in (
+                "AppSpecification",
+                "Environment",
+                "ProcessingInputs",
+                "ProcessingOutputConfig",
+                "ProcessingResources",
+                "RoleArn",
+                "StoppingCondition",
+            )
+        }
+        config.joinpath("processingjobconfig.json").write_text(json.dumps(described))
+        config.joinpath("resourceconfig.json").write_text(json.dumps({"current_host": names[number], "hosts": names}))
+        for source, items in self.inputs:
+            place = room.path(source["LocalPath"])
+            place.mkdir(parents=True, exist_ok=True)
+            store.download(self.cloud, store.shard(items, source, number, len(names)), place)
+        for entry in self.outputs:
+            room.path(entry["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
+        # The inputs hold the code too. Data is left alone: only Python and shell files are spelled anew.
+        room.adapt(room.path("/opt/ml/processing"))
+
+    def _command(self):
+        application = self.request["AppSpecification"]
+        return [*application["ContainerEntrypoint"], *application.get("ContainerArguments", [])]
+
+    def _environment(self):
+        return {"ProcessingJobArn": self.arn, **self.request.get("Environment", {})}
+
+    def _watch(self):
+        """Follow the script on every host; return the status and the reason of a failure."""
+        deadline = time.monotonic() + self.limit
+        last = ""
+        while True:
+            states = [process.poll() for process in self.processes]
+            over = any(states) or None not in states
+            for room, diary in self.hosts:
+                lines = [line for line in diary.pull(room.log, over) if line.strip()]
+                last = lines[-1].strip() if lines else last
+            if any(states):
+                code = next(filter(None, states))
+                return "Failed", f"AlgorithmError: {last[:900]}, exit code: {code}"
+            if over:
+                return "Completed", None
+            stopped, late = self.stop.is_set() or self.cloud.stopping.is_set(), time.monotonic() > deadline
+            if stopped or late:
+                for process in self.processes:
+                    rooms.end(process)
+                reason = f"MaxRuntimeExceeded: the job ran longer than {self.limit} seconds." if late else None
+                return "Stopped", reason
+            self.stop.wait(0.1)
+
+    def _finish(self, status, **fields):
+        with self.lock:
+            ended = datetime.now(UTC)
+            table(self.cloud).update(self.name, ProcessingJobStatus=status, ProcessingEndTime=ended, **fields)
