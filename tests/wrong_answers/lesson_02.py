@@ -1,0 +1,67 @@
+"""What learners answer in lesson 02, and the part of the hint that each mistake must get."""
+
+from mxnet import nd
+
+
+def powers_only(scores):
+    return nd.exp(scores)
+
+
+def over_everything(scores):
+    powers = nd.exp(scores)
+    return powers / powers.sum()
+
+
+def down_the_columns(scores):
+    powers = nd.exp(scores)
+    return powers / powers.sum(axis=0, keepdims=True)
+
+
+def without_powers(scores):
+    return scores / scores.sum(axis=1, keepdims=True)
+
+
+def overflows(scores):
+    powers = nd.exp(scores)
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def one_maximum_for_all(scores):
+    powers = nd.exp(scores - scores.max()) + 1e-30
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+WRONG_ANSWERS = {
+    "parameters_of_a_dense_layer": [
+        (3 * 224 * 224 * 1000, "bias as well"),
+        (224 * 224 * 1000, "three numbers a pixel, and each"),
+        (224 * 224 * 1000 + 1000, "three numbers a pixel."),
+        (3 * 224 * 224 * 1000 + 3 * 224 * 224, "not for each input"),
+        (3 * 224 * 224 + 1000, "meets every neuron"),
+        (3 * 224 * 1000 + 1000, "224 rows of 224"),
+        (1000, "Count the inputs, then"),
+        ("150529000", "whole number"),
+    ],
+    "softmax": [
+        (powers_only, "divide by their sum"),
+        (over_everything, "All shares together"),
+        (down_the_columns, "columns add up"),
+        (without_powers, "nd.exp"),
+        (nd.sigmoid, "That is the sigmoid"),
+        (overflows, "give nan"),
+        (one_maximum_for_all, "own largest score"),
+        (lambda scores: nd.exp(scores).sum(axis=1), "one share a score"),
+        (lambda scores: nd.softmax(2 * scores), "the shares are not"),
+    ],
+    "exactly_one": [
+        (([[1, 1, 1, 0]], [1, 0]), "one hidden neuron"),
+        (([[1, 1, 1, 0], [1, 1, 1, 0]], [1, -2, 0]), "every picture"),
+        (([[1, 1, 1, 0], [1, 1, 1, 0]], [2, -1, 0]), "same neuron"),
+        (([[1, 1, 1, 0], [1, 1, 1, -1]], [1, -1, 0]), "at least one pixel"),
+        (([[1, 1, 1, 0], [1, 1, 1, -2]], [1, -2, 0]), "it should answer 0; yours answers 2"),
+        (([[1, 1, 1, 1], [1, 1, 1, -1]], [1, -2, 0]), "To the pixels [0, 0, 0]"),
+        (([[1, 1, 1], [1, 1, 1]], [1, -2]), "row of four numbers"),
+        (([[1, 1, 1, 0], [1, 1, 1, -1]], [1, -2]), "an output row of 3"),
+        (([[1, 1, 1, 0], [1, 1, -1]], [1, -2, 0]), "the same length"),
+    ],
+}
