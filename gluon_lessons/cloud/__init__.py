@@ -8,6 +8,7 @@
 SDK and the aws command line do the rest. With GLUON_LESSONS_AWS=1 it uses your AWS account instead.
 """
 
+import logging
 import os
 import subprocess
 import sys
@@ -54,6 +55,7 @@ def connect(endpoint="gluon-lessons", instance_type="ml.m5.large"):
     running = start(owner=os.getpid())
     for name in state.unwanted():
         del os.environ[name]
+    logging.getLogger("sagemaker.config").setLevel(logging.WARNING)  # the SDK tells where it found its settings
     os.environ.update(state.environment(running.url, (running.access_key, running.secret_key), running.region))
     session = Session(True, running.region, running.account, running.role, running.bucket)
     print(f"SageMaker on this machine: no account, no cost. Your bucket is {session.bucket}.")

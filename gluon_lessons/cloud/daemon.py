@@ -4,6 +4,7 @@ import argparse
 import json
 import logging
 import os
+import random
 import secrets
 import shutil
 import signal
@@ -20,7 +21,7 @@ import waitress
 
 from gluon_lessons.cloud import api, state
 from gluon_lessons.cloud.front import Front
-from gluon_lessons.cloud.serving import PORTS, is_free
+from gluon_lessons.cloud.serving import PORTS, listen
 
 log = logging.getLogger("gluon_lessons.cloud")
 
@@ -50,15 +51,14 @@ def main():
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     run = Path(tempfile.mkdtemp(prefix="gluon-lessons-"))
-    port = next(port for port in (PORT, *PORTS) if is_free(port))
-    cloud = api.Cloud(run, home / "logs", port, _new_key())
+    listener = next(filter(None, (listen(port) for port in (PORT, *random.sample(PORTS, 100)))))
+    cloud = api.Cloud(run, home / "logs", listener.getsockname()[1], _new_key())
     try:
         api.load()
         role, bucket = _furnish(cloud)
         server = waitress.create_server(
             Front(cloud),
-            host="127.0.0.1",
-            port=port,
+            sockets=[listener],
             threads=32,
             connection_limit=500,
             max_request_body_size=BODY_LIMIT,

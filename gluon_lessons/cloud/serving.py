@@ -6,6 +6,7 @@ import itertools
 import json
 import logging
 import os
+import random
 import re
 import shutil
 import socket
@@ -132,13 +133,12 @@ class Serving:
         return server
 
     def port(self):
-        """Return a free port, which stays ours until `release`."""
+        """Return a free port, which stays ours until `release`; any one, because other clouds look for some too."""
         with self._lock:
-            for port in PORTS:
-                if port not in self._ports and is_free(port):
-                    self._ports.add(port)
-                    return port
-        raise ServingFailed("No port is free for a model server.")
+            free = (port for port in random.sample(PORTS, len(PORTS)) if port not in self._ports and is_free(port))
+            port = next(free)
+            self._ports.add(port)
+            return port
 
     def release(self, port):
         """Give a port back."""
@@ -186,8 +186,7 @@ class ModelServer:
         except (tarfile.TarError, EOFError, OSError) as error:
             raise ServingFailed(f"{model_data} is not a tar.gz archive that can be unpacked: {error}") from None
         archive.unlink()
-        for name in ("tmp", "store"):
-            (self.folder / name).mkdir()
+        (self.folder / "tmp").mkdir()
         self._install()
 
     def launch(self, within=LOAD_WITHIN):
@@ -301,7 +300,7 @@ class ModelServer:
             f"-Djava.io.tmpdir={self.folder / 'tmp'}",
             f"-Dlog4j.configurationFile={Path(__file__).with_name('log4j2.xml').as_uri()}",
             *("-cp", site / "mms" / "frontend" / "*", "com.amazonaws.ml.mms.ModelServer"),
-            *("--python", sys.executable, "-f", settings, "-s", self.folder / "store"),
+            *("--python", sys.executable, "-f", settings, "-s", "/"),
             *("-m", f"model={self.folder / 'model'}"),
         ]
 
@@ -371,13 +370,23 @@ def _bundled_java():
 
 def is_free(port):
     """Return whether nobody listens at a port of this machine."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+    listener = listen(port)
+    if listener:
+        listener.close()
+    return bool(listener)
+
+
+def listen(port):
+    """Return a socket that holds a port of this machine, or None where somebody else does."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()  # two may bind, one may listen
+    except OSError:
+        listener.close()
+        return None
+    return listener
 
 
 def _is_installed(line):
