@@ -66,7 +66,7 @@ _NOISE = (
     ("The distutils package is deprecated", r"(mxnet|gluoncv)\."),
     ("distutils Version classes are deprecated", r"(mxnet|gluoncv)\."),
     # GluonCV initialises the heads of its segmentation networks itself. The same words about a learner's layer remain.
-    (r"Parameter '(deeplab|fcn|psp|icnet|danet|fastscnn)\w* is already initialized", r"mxnet\.gluon\.parameter$"),
+    (r"Parameter '(deeplab|fcn|psp|icnet|danet|fastscnn)\w*' is already initialized", r"mxnet\.gluon\.parameter$"),
     ("Cannot decide type for the following arguments", r"mxnet\.gluon\.block$"),
 )
 
@@ -146,10 +146,26 @@ def _print_nothing(module):
     module.print = lambda *_words: None
 
 
+def _offer_weights(module):
+    """Let `pretrained=True` find weights: GluonCV's own host is gone."""
+    from gluon_lessons.zoo.gluoncv_hook import attach_weights
+
+    attach_weights(module)
+
+
+def _offer_networks(module):
+    """Let `get_model` make the networks that only the zoo has."""
+    from gluon_lessons.zoo.gluoncv_hook import attach_names
+
+    attach_names(module)
+
+
 _STAND_INS = {"gluoncv.check": _gluoncv_check}
 _MENDS = {
     "mxnet.ndarray.ndarray": _give_arrays_to_numpy,
     "mxnet.ndarray.sparse": _name_sparse_matrices,
+    "gluoncv.model_zoo.model_store": _offer_weights,
+    "gluoncv.model_zoo.model_zoo": _offer_networks,
     "gluoncv.model_zoo.pspnet": _print_nothing,
 }
 

@@ -1,0 +1,83 @@
+"""The command line: `gluon-lessons` and its rooms, each of which is entered only when it is asked for."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from gluon_lessons.errors import LessonError
+
+ROOT = Path(__file__).parent.parent
+FIRST_NETWORK = "ssd_300_mobilenet1.0_voc"
+
+
+# Each with its place and what the help says of it.
+ROOMS = {
+    "cloud": ("gluon_lessons.cloud.commands:group", "SageMaker on this machine: start it, look at it, stop it."),
+    "doctor": ("gluon_lessons.doctor:command", "Say what works here, and how to mend what does not."),
+    "lab": ("gluon_lessons.cli:lab", "Open JupyterLab on the first lesson."),
+    "predict": ("gluon_lessons.predict_command:command", "Say what is in a photograph, and draw it."),
+    "run": ("gluon_lessons.cli:run", "Execute lessons and show what each took."),
+    "weights": ("gluon_lessons.zoo.commands:group", "See, fetch and check the weights of networks."),
+}
+
+
+class _Rooms(click.Group):
+    """A group whose commands live in modules of their own; listing them imports none of them."""
+
+    def list_commands(self, context):
+        return list(ROOMS)
+
+    def get_command(self, context, name):
+        if name not in ROOMS:
+            return None
+        module, _, attribute = ROOMS[name][0].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def format_commands(self, context, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in ROOMS.items()])
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except LessonError as error:
+            click.echo(error, err=True)
+            context.exit(1)
+
+
+@click.group(cls=_Rooms)
+@click.version_option(package_name="gluon_lessons")
+def main():
+    """A computer-vision course: MXNet, GluonCV and SageMaker, running for real on this machine."""
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTERLAB'S OPTIONS]...")
+def lab(options):
+    """Open JupyterLab on the first lesson, once the weights that it needs are here."""
+    from gluon_lessons.zoo import store
+
+    first = _in_repository("notebooks/00-start-here.ipynb")
+    store.obtain(FIRST_NETWORK)
+    # In a container everybody is root, and only this machine can connect.
+    as_root = ["--allow-root"] if os.geteuid() == 0 else []
+    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *as_root, str(first), *options]
+    os.execv(sys.executable, command)
+
+
+@click.command()
+@click.argument("lessons", nargs=-1, metavar="LESSON...")
+def run(lessons):
+    """Execute lessons, all when none is named, and show what each took. A lesson goes by its number or name."""
+    press = _in_repository("tools/notebooks.py")
+    sys.exit(subprocess.call([sys.executable, str(press), "run", *lessons]))
+
+
+def _in_repository(path):
+    if not (ROOT / path).exists():
+        raise LessonError(f"There is no {path} beside this package: lessons run in a clone of the repository.")
+    return ROOT / path
