@@ -1,5 +1,5 @@
 """The zoo: networks by name, with real weights that are fetched once, verified always, and say where they come from."""
 
-from gluon_lessons.zoo.store import Network, load
+from gluon_lessons.zoo.store import Network, load, obtain
 
-__all__ = ["Network", "load"]
+__all__ = ["Network", "load", "obtain"]
