@@ -1,0 +1,40 @@
+"""A model that multiplies, and that misbehaves when it is asked to: what the tests of serving deploy."""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import mxnet as mx
+from sagemaker_inference.errors import BaseInferenceToolkitError
+
+
+def model_fn(model_dir):
+    net = mx.gluon.nn.Dense(1, use_bias=False, in_units=3)
+    net.initialize(mx.init.Constant(json.loads((Path(model_dir) / "factor.json").read_text())))
+    net.hybridize()
+    return net
+
+
+def transform_fn(net, data, content_type, accept):
+    if content_type != "application/json":
+        raise BaseInferenceToolkitError(415, f"{content_type} is not read here; send application/json.", "Unsupported")
+    try:
+        request = json.loads(data)
+    except ValueError:
+        raise BaseInferenceToolkitError(400, "The body is not JSON.", "Bad Request") from None
+    if isinstance(request, dict):
+        return json.dumps(misbehave(request)), "application/json"
+    if not isinstance(request, list) or len(request) != 3:
+        raise BaseInferenceToolkitError(400, "The body must be a list of three numbers.", "Bad Request")
+    return json.dumps(net(mx.nd.array([request])).asscalar().item()), "application/json"
+
+
+def misbehave(request):
+    if "sleep" in request:
+        time.sleep(request["sleep"])
+    if "exit" in request:
+        os._exit(1)
+    if "raise" in request:
+        raise RuntimeError(request["raise"])
+    return {"pid": os.getpid(), "cwd": os.getcwd(), "variables": dict(os.environ)}
