@@ -13,6 +13,7 @@ import numpy as np
 from IPython.display import display
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
+from matplotlib.ticker import MaxNLocator
 
 WIDTH = 8.0  # inches
 DPI = 100
@@ -129,6 +130,9 @@ def bars(labels, values, *, xlabel, spread=None, highlight=None, height=None, nu
     axis.set_yticks(range(len(labels)), labels)
     axis.invert_yaxis()
     axis.margins(x=0.12)
+    if max(values) >= 1000:
+        axis.xaxis.set_major_locator(MaxNLocator(5))
+        axis.xaxis.set_major_formatter("{x:,.0f}")
     axis.set_xlabel(xlabel)
     return figure
 
