@@ -79,7 +79,9 @@ def page(request, key, records, prefix):
         and _within(record, request, "CreationTime")
         and _within(record, request, "LastModifiedTime")
     ]
-    member = {"Name": name, "Status": status, "CreationTime": "CreationTime"}.get(request.get("SortBy"), "CreationTime")
+    asked = request.get("SortBy", "CreationTime")
+    known = asked if wanted and asked in wanted[0] else "CreationTime"
+    member = {"Name": name, "Status": status}.get(asked, known)
     wanted.sort(key=lambda record: record[member], reverse=request.get("SortOrder", "Descending") == "Descending")
     start, size = _start(request), request.get("MaxResults", 10)
     answer = {key: wanted[start : start + size]}

@@ -120,6 +120,12 @@ def check(cloud, request):
             "Only scripts run here: the hyperparameters sagemaker_program and sagemaker_submit_directory must name it "
             "and its archive, which the SageMaker SDK's MXNet estimator does for you."
         )
+    code = _plain(parameters.get("sagemaker_submit_directory", ""))
+    if not code.startswith("s3://"):
+        raise invalid(
+            "The hyperparameter sagemaker_submit_directory must be the s3:// address of a .tar.gz of your code."
+        )
+    cloud.require_object(code, "the training code")
     for entry in algorithm.get("MetricDefinitions", []):
         _check_metric(entry)
     resources, limits = request["ResourceConfig"], request.get("StoppingCondition", {})
@@ -170,7 +176,6 @@ class Job:
         self.interrupted = False
         self.failed = None
         self.metrics = Metrics(cloud, self.name, request["AlgorithmSpecification"].get("MetricDefinitions", []))
-        self.complaint = ""
         self.started = None
 
     def ask_to_stop(self):
@@ -338,9 +343,6 @@ class Job:
         lines = host.diary.pull(host.room.log, last)
         self.metrics.read(lines)
         for line in lines:
-            # The last line of a Python traceback; the toolkit's own lines begin with a date.
-            if re.match(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b", line):
-                self.complaint = line.strip()
             self.interrupted |= bool(self.interrupt_at) and self.interrupt_at in line
         if host.checkpoints:
             host.checkpoints.sync()
@@ -371,11 +373,13 @@ class Job:
         self._finish(status, outcome, ended, **fields)
 
     def _reason(self):
-        """Return the failure that the toolkit reported, with the script's own last complaint in it."""
+        """Return the failure that the toolkit reported, with the script's own last words in it."""
         code, report = self.failed.process.poll(), self.failed.room.path("/opt/ml/output/failure")
         text = report.read_text(errors="replace") if report.exists() else f"The process ended with status {code}"
-        text = text.replace('ErrorMessage ""', f'ErrorMessage "{self.complaint}"')
-        return f"AlgorithmError: {text[:960]}, exit code: {code}"
+        text = text.replace('ErrorMessage ""', f'ErrorMessage "{_last_words(self.failed.room.log)}"')
+        if len(text) > 900:  # the end of a traceback says what went wrong
+            text = f"{text[:100]} ... {text[-800:]}"
+        return f"AlgorithmError: {text}, exit code: {code}"
 
     def _phase(self, status, message):
         """Enter the next secondary status."""
@@ -464,3 +468,12 @@ class _Clock:
 def _plain(value):
     """Return a hyperparameter as it was meant: the SDK writes strings as JSON, other clients as they are."""
     return value[1:-1] if value.startswith('"') and value.endswith('"') and len(value) > 1 else value
+
+
+def _last_words(log):
+    """Return the last error that a script printed, or its last line."""
+    text = log.read_bytes()[-65536:].decode("utf-8", "replace").partition("Reporting training FAILURE")[0]
+    _, _, text = text.rpartition("Invoking script with the following command:")
+    lines = [line.strip() for line in text.splitlines() if line.strip() and "sagemaker-training-toolkit" not in line]
+    errors = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b", line)]
+    return (errors or lines[1:] or ["The script printed nothing."])[-1][:500]  # the first line is the command

@@ -23,7 +23,7 @@ NOT_HERE = {
     "HyperParameterTuningJobConfig.TuningJobCompletionCriteria.BestObjectiveNotImproving": "use "
     "TargetObjectiveMetricValue",
     "HyperParameterTuningJobConfig.TuningJobCompletionCriteria.ConvergenceDetected": "use TargetObjectiveMetricValue",
-    "TrainingJobDefinition.HyperParameterTuningResourceConfig": "use ResourceConfig",
+    "TrainingJobDefinition.HyperParameterTuningResourceConfig.InstanceConfigs": "use InstanceType and InstanceCount",
 }
 
 
@@ -203,6 +203,8 @@ class Tuner:
         static = definition.pop("StaticHyperParameters", {})
         definition.pop("DefinitionName", None)
         definition.pop("HyperParameterRanges", None)
+        resources = definition.pop("HyperParameterTuningResourceConfig", None) or definition.get("ResourceConfig", {})
+        definition["ResourceConfig"] = {key: value for key, value in resources.items() if key != "AllocationStrategy"}
         if "CheckpointConfig" in definition:  # every training job has checkpoints of its own
             place = definition["CheckpointConfig"]
             definition["CheckpointConfig"] = place | {"S3Uri": store.join(place["S3Uri"], name)}
