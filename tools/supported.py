@@ -9,11 +9,12 @@ import sys
 VERSIONS = ("3.11", "3.12")
 
 
-def problem(version=sys.version_info, system=sys.platform, machine=None):
+def problem(version=sys.version_info, system=None, machine=None):
     """Return the sentence that says why the course cannot run here and what to do, or None."""
+    system, machine = system or sys.platform, machine or platform.machine()
     if system in ("win32", "cygwin", "msys"):
         return "MXNet has no build for Windows: install WSL (`wsl --install`) and set the course up inside it."
-    if system == "darwin" and (machine or platform.machine()) == "arm64":
+    if system == "darwin" and machine == "arm64":
         return (
             "MXNet has no build for Apple silicon: use an x86_64 Python under Rosetta (`arch -x86_64 zsh`), "
             "or the course's Linux container."

@@ -1,0 +1,59 @@
+# The commands of the course. Each sets up what it needs; a second call does no set-up work.
+#
+#   PYTHON=/path/to/python   use this Python
+#   PY=3.12                  work in a second environment, .venv-3.12, made with Python 3.12
+#   LESSON=01                one notebook, by number or name
+
+VENV := .venv$(if $(PY),-$(PY))
+BIN := $(VENV)/bin
+TESTS ?= tests notebooks
+export PYTHON
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test run notebooks bench site soak clean setup needs lock
+
+help:  ## show these lines
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+lab: setup  ## open JupyterLab on the first lesson
+	@$(BIN)/gluon-lessons lab
+
+test: setup needs  ## unit tests, hygiene, and every notebook compared with what it stores
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(TESTS)
+
+run: setup needs  ## execute the lessons (or LESSON) and show what each took
+	@$(BIN)/python tools/notebooks.py run $(LESSON)
+
+notebooks: setup needs  ## execute the lessons (or LESSON) and store them again
+	@$(BIN)/python tools/notebooks.py refresh $(LESSON)
+
+bench: setup needs  ## measure the speed of the networks, side by side
+	@$(BIN)/python tools/bench.py
+
+site: setup  ## build the pages to read
+	@$(BIN)/python tools/build_site.py
+
+soak: setup needs  ## the long runs: endpoints under load, failures, updates
+	$(BIN)/python -m pytest -m soak tests
+
+clean:  ## remove the environments and everything built; fetched weights stay
+	rm -rf .venv .venv-* .venv*.lock .pytest_cache .ruff_cache build dist site
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# Any Python 3 can begin: the set-up itself finds the one that the course needs, or says what is missing.
+setup:
+	@for python in $(BIN)/python python3 python3.12 python3.11 "$$PYTHON"; do \
+		if "$$python" -S -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2> /dev/null; then \
+			exec "$$python" -S tools/setup.py --venv $(VENV) $(if $(PY),--version $(PY)); \
+		fi; \
+	done; \
+	echo "No Python 3 runs here: install Python 3.12 and run the same command again." >&2; exit 1
+
+needs: setup
+	@$(BIN)/python tools/fetch.py
+
+lock:  ## resolve the pins again, with uv
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --no-annotate -o requirements.lock

@@ -1,0 +1,274 @@
+"""The set-up: what it refuses and in which words, that a second call does nothing, and that an interrupted one heals.
+
+Nothing is installed here; the installer is stood in for.
+"""
+
+import importlib.util
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import supported  # noqa: E402  (a script folder, not a package)
+
+
+def load():
+    specification = importlib.util.spec_from_file_location("course_setup", ROOT / "tools" / "setup.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """A course folder whose set-up installs nothing, with a list of what it would have done."""
+    setup = load()
+    for name in ("requirements.lock", "requirements-headless.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    setup.ROOT = tmp_path
+    setup.LOCK = tmp_path / "requirements.lock"
+    setup.HEADLESS_LOCK = tmp_path / "requirements-headless.lock"
+    setup.done = []
+
+    def make_venv(venv, python, uv):
+        setup.in_venv(venv).parent.mkdir(parents=True)
+        setup.in_venv(venv).write_text("#!/bin/sh\n")
+        setup.done.append("venv")
+
+    monkeypatch.setattr(setup, "make_venv", make_venv)
+    monkeypatch.setattr(setup, "carry_out", lambda venv, command, total=0: setup.done.append(str(command[-1])))
+    monkeypatch.setattr(setup, "runs", lambda venv, code: True)
+    monkeypatch.setattr(setup, "finish", lambda venv: None)
+    monkeypatch.setattr(setup, "find_python", lambda asked, version: (version or "3.11", "/usr/bin/python3"))
+    monkeypatch.setattr(setup.shutil, "which", lambda name: "/usr/bin/uv")
+    monkeypatch.delenv("PYTHON", raising=False)
+    handler = signal.getsignal(signal.SIGTERM)
+    yield setup
+    signal.signal(signal.SIGTERM, handler)
+
+
+def python_that_says(folder, name, version):
+    """Put a program on the shelf that answers as a Python of that version."""
+    path = folder / name
+    path.write_text(f"#!/bin/sh\necho {version} {path}\n")
+    path.chmod(0o755)
+    return path
+
+
+# ---- which Python
+
+
+@pytest.mark.parametrize(
+    ("version", "system", "machine", "words"),
+    [
+        ((3, 11), "linux", "x86_64", None),
+        ((3, 12), "darwin", "x86_64", None),
+        ((3, 10), "linux", "x86_64", "runs on Python 3.11 or 3.12, and this is Python 3.10: install Python 3.12"),
+        ((3, 13), "linux", "aarch64", "this is Python 3.13: install Python 3.12"),
+        ((3, 12), "win32", "AMD64", "install WSL (`wsl --install`)"),
+        ((3, 12), "darwin", "arm64", "no build for Apple silicon"),
+    ],
+)
+def test_where_the_course_runs(version, system, machine, words):
+    problem = supported.problem(version, system, machine)
+    assert problem is None if words is None else words in problem
+
+
+@pytest.mark.parametrize(
+    ("shelf", "asked", "words"),
+    [
+        ({"python3": "3.13"}, None, "here is only Python 3.13: install Python 3.12"),
+        ({"python3": "3.9", "python3.12": "3.10"}, None, "here is only Python 3.10, 3.9"),
+        ({}, None, "here is none: install Python 3.12"),
+        ({"python3": "3.11", "old": "3.10"}, "old", "old is Python 3.10: install Python 3.12"),
+        ({"python3": "3.11"}, "/nowhere/python", "/nowhere/python does not run: install Python 3.12"),
+    ],
+)
+def test_a_python_that_does_not_fit_is_refused_in_a_sentence(tmp_path, monkeypatch, shelf, asked, words):
+    for name, version in shelf.items():
+        python_that_says(tmp_path, name, version)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "none"))
+    setup = load()
+    with pytest.raises(setup.SetupError) as refusal:
+        setup.find_python(asked)
+    assert words in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_first_python_that_fits_is_taken_and_a_hollow_shim_is_passed_over(tmp_path, monkeypatch):
+    python_that_says(tmp_path, "python3", "3.13")
+    (tmp_path / "python3.11").write_text("#!/bin/sh\nexit 127\n")
+    (tmp_path / "python3.11").chmod(0o755)
+    pyenv = tmp_path / "pyenv" / "versions" / "3.12.1" / "bin"
+    pyenv.mkdir(parents=True)
+    kept = python_that_says(pyenv, "python", "3.12")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    assert load().find_python() == ("3.12", str(kept))
+
+
+def test_on_windows_it_names_wsl(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert load().main(["--venv", "nowhere"]) == 1
+    assert "MXNet has no build for Windows: install WSL" in capsys.readouterr().err
+
+
+def test_the_packages_own_build_refuses_in_the_same_words(monkeypatch):
+    monkeypatch.setattr(supported, "problem", lambda: "Install WSL.")
+    monkeypatch.delitem(sys.modules, "backend", raising=False)
+    with pytest.raises(SystemExit, match=r"Install WSL\."):
+        importlib.import_module("backend")
+
+
+def test_make_says_so_where_no_python_runs(tmp_path):
+    for program in ("make", "sh"):
+        (tmp_path / program).symlink_to(shutil.which(program))
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    done = subprocess.run(
+        ["make", "lab"], cwd=tmp_path, env={"PATH": str(tmp_path)}, capture_output=True, text=True, timeout=20
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("No Python 3 runs here: install Python 3.12")
+
+
+# ---- once, and only once
+
+
+def test_a_second_call_does_nothing(course, capsys):
+    assert course.main([]) == 0
+    assert [Path(step).name for step in course.done] == ["venv", "requirements.lock", course.ROOT.name]
+    course.done.clear()
+    capsys.readouterr()
+    assert course.main([]) == 0
+    assert course.done == []
+    assert capsys.readouterr() == ("", "")
+
+
+def change(path, old, new):
+    path.write_text(path.read_text().replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("what", "again"),
+    [
+        (lambda root: change(root / "requirements.lock", "click==", "click== "), True),
+        (lambda root: change(root / "requirements-headless.lock", "4.11", "4.12"), True),
+        (lambda root: change(root / "pyproject.toml", '"click"', '"click>=8"'), True),
+        (lambda root: change(root / "pyproject.toml", "line-length = 120", "line-length = 119"), False),
+        (lambda root: (root / ".venv" / "ready.json").unlink(), True),
+        (lambda root: (root / ".venv" / "ready.json").write_text(""), True),
+        (lambda root: (root / ".venv" / "bin" / "python").unlink(), True),
+    ],
+)
+def test_it_begins_again_when_what_it_is_made_from_changes(course, what, again):
+    course.main([])
+    course.done.clear()
+    what(course.ROOT)
+    assert course.main([]) == 0
+    assert ("venv" in course.done) == again
+
+
+def test_another_version_gets_an_environment_of_its_own(course):
+    course.main([])
+    course.done.clear()
+    assert course.main(["--venv", ".venv-3.12", "--version", "3.12"]) == 0
+    assert "venv" in course.done
+    assert course.is_ready(course.ROOT / ".venv", version="3.11")
+    assert not course.is_ready(course.ROOT / ".venv", version="3.12")
+
+
+def test_without_libgl_opencv_is_taken_headless(course, monkeypatch):
+    monkeypatch.setattr(course, "runs", lambda venv, code: "cv2" not in code)
+    assert course.main([]) == 0
+    assert [Path(step).name for step in course.done][-2:] == ["opencv-python", "requirements-headless.lock"]
+
+
+@pytest.mark.parametrize("at", ["requirements.lock", "-e"])
+def test_an_interrupted_set_up_is_completed_by_the_next_call(course, monkeypatch, capsys, at):
+    def interrupted(venv, command, total=0):
+        if any(str(word).endswith(at) for word in command):
+            raise KeyboardInterrupt
+
+    whole = course.carry_out
+    monkeypatch.setattr(course, "carry_out", interrupted)
+    assert course.main([]) == 130
+    assert "the same command completes it" in capsys.readouterr().err
+    (course.ROOT / ".venv" / "half.txt").write_text("left behind")
+    monkeypatch.setattr(course, "carry_out", whole)
+    assert course.main([]) == 0
+    assert not (course.ROOT / ".venv" / "half.txt").exists()
+    assert course.is_ready(course.ROOT / ".venv")
+
+
+def test_an_installer_left_behind_by_a_killed_set_up_is_waited_for(tmp_path):
+    """The set-up is killed; its installer goes on for a while and still holds the environment."""
+    program = f"""
+import os, sys, time
+sys.path.insert(0, {str(ROOT / "tools")!r})
+import setup
+from pathlib import Path
+with setup.only_one(Path({str(tmp_path)!r}) / ".venv"):
+    setup.carry_out(Path({str(tmp_path)!r}), [sys.executable, "-c", "open('started', 'w'); import time; time.sleep(1)"])
+"""
+    killed = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
+    while not (tmp_path / "started").exists():
+        time.sleep(0.02)
+    killed.kill()
+    killed.wait()
+    started = time.monotonic()
+    with load().only_one(tmp_path / ".venv"):
+        waited = time.monotonic() - started
+    assert waited > 0.2
+
+
+# ---- what can go wrong
+
+
+def test_too_small_a_disk_is_refused_before_anything_is_fetched(course, monkeypatch, capsys):
+    monkeypatch.setattr(course.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=1.2e9))
+    assert course.main([]) == 1
+    assert f"needs 4 GB and {course.ROOT} has 1.2 GB free: make room" in capsys.readouterr().err
+    assert course.done == []
+
+
+INSTALLERS_LAST_WORDS = {
+    "pip without a network": (
+        "WARNING: Retrying (Retry(total=4)) after connection broken by 'NewConnectionError('<HTTPSConnection>: "
+        "Failed to establish a new connection: [Errno -3] Temporary failure in name resolution')': /simple/click/",
+        "The package index does not answer",
+    ),
+    "uv without a network": (
+        "error: Failed to fetch: `https://index/simple/click/`\n  Caused by: dns error",
+        "The package index does not answer",
+    ),
+    "a full disk": ("ERROR: Could not install packages: [Errno 28] No space left on device", "The disk is full"),
+    "another file": ("ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "not the one that"),
+    "anything else": ("ERROR: could not build wheels", "for the reason above"),
+}
+
+
+@pytest.mark.parametrize("case", INSTALLERS_LAST_WORDS)
+def test_an_installers_failure_is_one_sentence_below_its_last_lines(tmp_path, case):
+    setup = load()
+    output, sentence = INSTALLERS_LAST_WORDS[case]
+    with pytest.raises(setup.SetupError) as failure:
+        setup.carry_out(tmp_path, [sys.executable, "-c", f"print({output!r}); raise SystemExit(1)"])
+    said = str(failure.value)
+    assert output.splitlines()[-1] in said
+    assert sentence in said.splitlines()[-1]
+
+
+def test_progress_is_shown(tmp_path, capsys):
+    setup = load()
+    code = "print('Collecting click', flush=True); import time; time.sleep(0.5)"
+    setup.carry_out(tmp_path, [sys.executable, "-c", code], total=2)
+    assert "1 of 2 packages fetched" in capsys.readouterr().err
