@@ -20,6 +20,7 @@ from pathlib import Path
 from gluon_lessons.errors import LessonError
 
 START_WITHIN = 60  # seconds
+_daemon = None  # kept, so that Python does not remark that it still runs
 
 
 @dataclass(frozen=True)
@@ -107,17 +108,18 @@ def _launch(home, stay):
     from gluon_lessons.cloud import state
 
     command = [sys.executable, "-m", "gluon_lessons.cloud.daemon", *(["--stay"] if stay else [])]
+    global _daemon
     with (home / "daemon.log").open("wb") as output:
-        daemon = subprocess.Popen(
+        _daemon = subprocess.Popen(
             command, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     deadline = time.monotonic() + START_WITHIN
-    while time.monotonic() < deadline and daemon.poll() is None:
+    while time.monotonic() < deadline and _daemon.poll() is None:
         running = state.read()
         if running:
             return running
         time.sleep(0.05)
-    daemon.kill()
+    _daemon.kill()
     lines = (home / "daemon.log").read_text().strip().splitlines()
     raise LessonError(f"The local cloud did not start: {lines[-1] if lines else 'no reason given'}. See {home}.")
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import psutil
 import waitress
+from waitress.channel import HTTPChannel
 
 from gluon_lessons.cloud import api, state
 from gluon_lessons.cloud.front import Front
@@ -36,6 +37,16 @@ TRUST = {
     ],
 }
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+class Channel(HTTPChannel):
+    """A connection that does not wait for a body of no bytes, as waitress does when a client expects 100-continue."""
+
+    def send_continue(self):
+        """Ask for the body."""
+        complete = self.request.completed
+        super().send_continue()
+        self.request.completed = complete
 
 
 def main():
@@ -65,6 +76,7 @@ def main():
             asyncore_use_poll=True,
             ident=None,
         )
+        server.channel_class = Channel
         me = psutil.Process()
         state.write(
             state.State(
