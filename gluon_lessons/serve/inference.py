@@ -1,0 +1,328 @@
+"""The serving room: the entry script that SageMaker runs around a network, here and there (Python 3.8, MXNet 1.9.0).
+
+AWS's toolkit calls four functions: `model_fn` once, then `input_fn`, `predict_fn` and `output_fn` for every request.
+What the network needs to know about pictures and classes stands in `model.json`, beside the exported network.
+Nothing but MXNet, NumPy and AWS's toolkit is imported, because this runs where the course is not installed.
+"""
+
+import base64
+import functools
+import io
+import json
+import re
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+from sagemaker_inference.errors import GenericInferenceToolkitError
+
+JSON = "application/json"
+LINES = "application/jsonlines"
+
+MOST_PIXELS = 40_000_000  # a small file can claim to be a huge picture: this is the most that is unpacked
+MOST_PICTURES = 64  # in one request
+
+
+class Refused(GenericInferenceToolkitError):
+    """The request cannot be used. The toolkit answers with this status; its own UnsupportedFormatError becomes 500."""
+
+
+class Served(mx.gluon.Block):
+    """A network together with what `model.json` says about it."""
+
+    def __init__(self, net, about):
+        super().__init__()
+        self.net = net
+        self.about = about
+
+    def forward(self, x):
+        return self.net(x)
+
+
+# ---------------------------------------------------------------- the four functions
+
+
+@functools.lru_cache(maxsize=1)  # AWS's handler asks twice
+def model_fn(model_dir):
+    """Load the network, fuse its graph where that helps, and run it once so that the first request is not slow."""
+    folder = Path(model_dir)
+    about = json.loads((folder / "model.json").read_text())
+    context = mx.gpu() if mx.context.num_gpus() else mx.cpu()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # "Cannot decide type" is said of every exported network
+        net = mx.gluon.SymbolBlock.imports(
+            str(folder / "model-symbol.json"), ["data"], str(folder / "model-0000.params"), ctx=context
+        )
+    height, width = about["picture"]["size"]
+    example = mx.nd.zeros((1, len(about["picture"]["mean"]), height, width), ctx=context)
+    net.hybridize(static_alloc=True, static_shape=True)
+    if about["fuse"] and context.device_type == "cpu":
+        net.optimize_for(example, backend="MKLDNN", static_alloc=True, static_shape=True)
+    model = Served(net, about)
+    model(example)
+    mx.nd.waitall()
+    return model
+
+
+def input_fn(body, content_type):
+    """Turn a request into its pictures, and say whether they came as lines.
+
+    A picture is an array of bytes: (height, width, 3) in the order red, green, blue, or (height, width) when grey.
+    """
+    kind = (content_type or "no content type").split(";")[0].strip().lower()
+    if kind not in READERS:
+        raise Refused(415, "{} is not read here; send one of {}.".format(kind, ", ".join(sorted(READERS))))
+    try:
+        pictures = READERS[kind](body)
+    except Exception as problem:  # whatever fails while reading is the request's fault, never the server's
+        reason = (str(problem).strip() or repr(problem)).splitlines()[-1]
+        raise Refused(400, f"The body cannot be read as {kind}: {reason}") from problem
+    if not 1 <= len(pictures) <= MOST_PICTURES:
+        raise Refused(400, f"A request holds 1 to {MOST_PICTURES} pictures, this one {len(pictures)}.")
+    return pictures, kind == LINES
+
+
+def predict_fn(data, model):
+    """Run the network on every picture."""
+    pictures, as_lines = data
+    answer = {"classify": classify, "detect": detect, "segment": segment}[model.about["task"]]
+    return [answer(model, picture) for picture in pictures], as_lines
+
+
+def output_fn(results, accept):
+    """Write JSON: one object with all predictions, or a line a picture where lines came in or are asked for."""
+    predictions, as_lines = results
+    wanted = {part.split(";")[0].strip().lower() for part in accept.split(",")}
+    if LINES in wanted or (as_lines and wanted & {JSON, "*/*"}):
+        return "".join(json.dumps(prediction, allow_nan=False) + "\n" for prediction in predictions)
+    if wanted & {JSON, "application/*", "*/*"}:
+        return json.dumps({"predictions": predictions}, allow_nan=False)
+    raise Refused(406, f"{accept} is not written here; accept {JSON} or {LINES}.")
+
+
+# ---------------------------------------------------------------- from a request to pictures
+
+
+def read_picture(body):
+    """Decode a JPEG or a PNG, refusing what MXNet would fill with grey (truncated) or what would fill the memory."""
+    body = bytes(body)
+    if body.startswith(b"\xff\xd8"):
+        height, width = jpeg_size(body)
+    elif body.startswith(b"\x89PNG\r\n\x1a\n"):
+        height, width = png_size(body)
+    else:
+        raise ValueError("the picture is neither a JPEG nor a PNG")
+    if height * width > MOST_PIXELS:
+        raise ValueError(f"the picture has {width} x {height} pixels, more than {MOST_PIXELS}")
+    picture = mx.image.imdecode(body).asnumpy()
+    if picture.size == 0:
+        raise ValueError("the picture is damaged")
+    return picture
+
+
+def jpeg_size(body):
+    """Walk from marker to marker until the end-of-image marker, which a truncated file has not."""
+    at, size = 2, None
+    try:
+        while body[at + 1] != 0xD9:
+            if body[at] != 0xFF:
+                raise ValueError("the JPEG is damaged")
+            marker = body[at + 1]
+            if marker == 0xFF:  # padding
+                at += 1
+                continue
+            (length,) = struct.unpack_from(">H", body, at + 2)
+            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+                size = struct.unpack_from(">HH", body, at + 5)
+            at += 2 + length
+            if marker == 0xDA:  # pixels: up to the next marker that is neither a restart nor an escaped 255
+                at = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL).search(body, at).start()
+    except (AttributeError, IndexError, struct.error):
+        raise ValueError("the JPEG is truncated") from None
+    if size is None:
+        raise ValueError("the JPEG has no picture in it")
+    return size
+
+
+def png_size(body):
+    """Walk from chunk to chunk until the end chunk, checking every sum on the way."""
+    at, size, name = 8, None, b""
+    while name != b"IEND":
+        head = body[at : at + 8]
+        if len(head) < 8:
+            raise ValueError("the PNG is truncated")
+        length, name = struct.unpack(">I4s", head)
+        chunk = body[at + 4 : at + 8 + length]
+        if zlib.crc32(chunk) != int.from_bytes(body[at + 8 + length : at + 12 + length], "big"):
+            raise ValueError("the PNG is truncated or damaged")
+        if name == b"IHDR":
+            width, height = struct.unpack_from(">II", chunk, 4)
+            size = height, width
+        at += 12 + length
+    if size is None:
+        raise ValueError("the PNG has no picture in it")
+    return size
+
+
+def read_npy(body):
+    """Pictures saved with `numpy.save`; the header is looked at first, because it can promise any amount."""
+    body = bytes(body)
+    file = io.BytesIO(body)
+    version = np.lib.format.read_magic(file)
+    header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = header(file)
+    amount = dtype.itemsize
+    for length in shape:
+        amount *= length
+    if dtype.hasobject or amount > len(body):
+        raise ValueError("the header promises more than the body holds")
+    return split(np.load(io.BytesIO(body), allow_pickle=False))
+
+
+def read_json(body):
+    """`[picture, ...]` or `{"instances": [picture, ...]}`; a picture is rows of pixels, or `{"b64": "..."}`."""
+    document = json.loads(body)
+    if isinstance(document, dict):
+        document = document.get("instances", [document])
+    if document and isinstance(document[0], dict):
+        return [read_picture(base64.b64decode(item["b64"], validate=True)) for item in document]
+    return split(np.array(document))
+
+
+def read_lines(body):
+    """JSON documents, one a line: what a batch transform with line splitting sends."""
+    text = body if isinstance(body, str) else bytes(body).decode("utf-8")
+    return [picture for line in text.splitlines() if line.strip() for picture in read_json(line)]
+
+
+def split(array):
+    """One array of numbers from 0 to 255 -> the pictures in it."""
+    if array.dtype.kind not in "uif" or array.size == 0:
+        raise ValueError("pixels are numbers, and every row has the same length")
+    if not (array.min() >= 0 and array.max() <= 255):
+        raise ValueError("pixels run from 0 to 255")
+    if array.dtype.kind == "f" and 0 < array.max() <= 1:
+        raise ValueError("pixels run from 0 to 255, these from 0 to 1")
+    array = array.astype(np.uint8)
+    coloured = array.shape[-1] in (1, 3)
+    if array.ndim not in (2, 3, 4) or (array.ndim == 4 and not coloured):
+        raise ValueError(f"the shape {array.shape} is not (height, width, 3)")
+    single = array.ndim == 2 or (array.ndim == 3 and coloured)
+    pictures = array[None] if single else array
+    if pictures.shape[-1] == 1:
+        pictures = pictures[..., 0]
+    return list(pictures)
+
+
+READERS = {
+    "image/jpeg": lambda body: [read_picture(body)],
+    "image/png": lambda body: [read_picture(body)],
+    "application/x-image": lambda body: [read_picture(body)],
+    "application/x-npy": read_npy,
+    JSON: read_json,
+    LINES: read_lines,
+}
+
+
+# ---------------------------------------------------------------- from a picture to an answer
+
+
+def prepare(picture, wanted):
+    """A picture -> the network's input, and how to find a point of it in the picture again: (scale, offset) as x, y."""
+    height, width = picture.shape[:2]
+    to_height, to_width = wanted["size"]
+    if wanted["fit"] == "stretch":  # the whole picture, its shape changed
+        new_height, new_width = to_height, to_width
+    elif wanted["fit"] == "crop":  # the short side to so many pixels, then the middle
+        short = wanted["short"]
+        new_height, new_width = max(short, short * height // width), max(short, short * width // height)
+    else:  # "pad": the whole picture, its shape kept, the rest filled with the mean
+        shrink = min(to_height / height, to_width / width)
+        new_height, new_width = max(1, round(height * shrink)), max(1, round(width * shrink))
+    if new_height * new_width > MOST_PIXELS:
+        raise Refused(400, f"A picture of {width} x {height} pixels is too narrow for this network.")
+
+    mean = np.array(wanted["mean"], "float32")
+    pixels = mx.nd.array(picture.reshape(height, width, -1), dtype="uint8")
+    pixels = mx.image.imresize(pixels, new_width, new_height, interp=wanted["interpolation"]).asnumpy()
+    if len(mean) == 3 and pixels.shape[2] == 1:
+        pixels = pixels.repeat(3, axis=2)
+    elif len(mean) == 1 and pixels.shape[2] == 3:
+        pixels = pixels @ np.array([[0.299], [0.587], [0.114]], "float32")
+    top, left = max(0, (new_height - to_height) // 2), max(0, (new_width - to_width) // 2)
+    pixels = pixels[top : top + to_height, left : left + to_width]
+
+    data = np.zeros((1, len(mean), to_height, to_width), "float32")  # zero is the mean
+    normal = (pixels - mean) / np.array(wanted["std"], "float32")
+    data[0, :, : pixels.shape[0], : pixels.shape[1]] = normal.transpose(2, 0, 1)
+    scale = np.array([new_width / width, new_height / height])
+    return mx.nd.array(data), scale, np.array([left, top])
+
+
+def run(model, picture):
+    """Every output of the network for one picture, as arrays, with the picture's scale and offset."""
+    data, scale, offset = prepare(picture, model.about["picture"])
+    context = mx.gpu() if mx.context.num_gpus() else mx.cpu()
+    outputs = model(data.as_in_context(context))
+    if not isinstance(outputs, (list, tuple)):
+        outputs = [outputs]
+    return [output[0].asnumpy() for output in outputs], scale, offset
+
+
+def classify(model, picture):
+    """The five likeliest classes, with their probabilities."""
+    (logits,), _, _ = run(model, picture)
+    likelihood = np.exp(logits - logits.max())
+    likelihood /= likelihood.sum()
+    best = likelihood.argsort()[::-1][:5]
+    names = model.about["classes"]
+    return {"classes": [{"name": names[i], "score": round(float(likelihood[i]), 6)} for i in best]}
+
+
+def detect(model, picture):
+    """The boxes above the threshold, in pixels of the picture: left, top, right, bottom."""
+    (ids, scores, boxes), scale, offset = run(model, picture)
+    height, width = picture.shape[:2]
+    boxes = ((boxes.reshape(-1, 2, 2) + offset) / scale).reshape(-1, 4)
+    found = []
+    for index, score, box in zip(ids.ravel(), scores.ravel(), boxes):  # noqa: B905
+        # An untrained or diverged network gives infinite boxes, for which JSON has no word.
+        if index >= 0 and score >= model.about["threshold"] and np.isfinite(box).all():
+            box = np.clip(box, 0, [width, height, width, height])
+            name = model.about["classes"][int(index)]
+            found.append({"name": name, "score": round(float(score), 6), "box": [round(float(x), 2) for x in box]})
+    return {"boxes": found, "width": width, "height": height}
+
+
+def segment(model, picture):
+    """The class of every pixel, as a grey PNG whose values are class numbers, and every class's share."""
+    outputs, scale, _ = run(model, picture)  # GluonCV's networks have a second output, which only training needs
+    height, width = picture.shape[:2]
+    labels = outputs[0].argmax(axis=0).astype(np.uint8)
+    filled = np.minimum(np.ceil(scale[::-1] * (height, width)).astype(int), labels.shape)
+    labels = mx.nd.array(labels[: filled[0], : filled[1], None], dtype="uint8")
+    labels = mx.image.imresize(labels, width, height, interp=0).asnumpy()[:, :, 0]
+    present, counts = np.unique(labels, return_counts=True)
+    names = model.about["classes"]
+    shares = [
+        {"name": names[index], "share": round(count / labels.size, 6)}
+        for index, count in zip(present, counts)  # noqa: B905
+    ]
+    mask = base64.b64encode(write_png(labels)).decode()
+    return {"classes": sorted(shares, key=lambda item: -item["share"]), "mask": mask, "width": width, "height": height}
+
+
+def write_png(labels):
+    """A grey picture of one byte a pixel, in the PNG format."""
+
+    def chunk(name, content):
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    height, width = labels.shape
+    rows = np.pad(labels, ((0, 0), (1, 0)))  # every row begins with its filter: none
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    content = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows.tobytes(), 1)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + content
