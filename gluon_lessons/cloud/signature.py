@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote
 
 from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
 
@@ -134,6 +134,11 @@ def _fields(request):
             "expires": timedelta(seconds=min(int(query["X-Amz-Expires"]), 7 * 24 * 3600)),
         }
     header = request.headers.get("authorization")
+    if "AWSAccessKeyId" in query or (header or "").startswith("AWS "):
+        raise ApiError(
+            "InvalidRequest",
+            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
+        )
     if not header:
         raise ApiError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
     match = HEADER.fullmatch(header.strip())
@@ -236,7 +241,7 @@ def _tidy(path):
 
 def _pairs(query):
     found = [part.partition("=")[::2] for part in query.split("&") if part]
-    return [(unquote_plus(name), unquote_plus(value)) for name, value in found]
+    return [(unquote(name), unquote(value)) for name, value in found]
 
 
 def _encode(text):

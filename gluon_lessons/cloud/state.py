@@ -54,7 +54,8 @@ def write(state):
         home / "credentials",
         f"[default]\naws_access_key_id = {state.access_key}\naws_secret_access_key = {state.secret_key}\n",
     )
-    private(home / "config", f"[default]\nregion = {state.region}\n")
+    # boto3 would sign addresses for S3 in the old way, as it does for buckets from before 2014.
+    private(home / "config", f"[default]\nregion = {state.region}\ns3 =\n    signature_version = s3v4\n")
     private(
         home / "sagemaker.yaml",
         "SchemaVersion: '1.0'\nSageMaker:\n  PythonSDK:\n    Modules:\n      TelemetryOptOut: true\n"

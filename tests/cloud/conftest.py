@@ -3,6 +3,7 @@
 import os
 
 import pytest
+import serving_kit
 
 from gluon_lessons import cloud as room
 
@@ -19,3 +20,15 @@ def cloud(tmp_path_factory):
         room.stop()
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def desk(cloud):
+    """Clients to the cloud."""
+    return serving_kit.Desk(cloud)
+
+
+@pytest.fixture(scope="session")
+def endpoint(desk):
+    """An endpoint in service that doubles a sum; leave it as it was."""
+    return desk.deploy(2)
