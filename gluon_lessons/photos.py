@@ -21,7 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import yaml
-from PIL import Image, ImageDraw, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageDraw, ImageFile, ImageOps, UnidentifiedImageError
 
 from gluon_lessons import cache, fetch
 from gluon_lessons.errors import LessonError
@@ -87,9 +87,18 @@ def about(name: str) -> Photo:
 
 
 def path(name: str) -> Path:
-    """The file of a sample, fetched on first use and checked by hash."""
+    """The file of a sample, fetched on first use; its hash is checked once in the life of a process."""
+    file = _located(name, cache.folder("photos"))
+    if not file.is_file():
+        _located.cache_clear()
+        file = _located(name, cache.folder("photos"))
+    return file
+
+
+@functools.cache
+def _located(name: str, folder: Path) -> Path:
     entry = _entry(name)
-    by_hand = cache.folder("photos") / f"{name}{Path(_file_name(entry)).suffix}"
+    by_hand = folder / f"{name}{Path(_file_name(entry)).suffix}"
     if cache.verified(by_hand, sha256=entry["sha256"]):
         return by_hand
     complaints = []
@@ -97,8 +106,7 @@ def path(name: str) -> Path:
         try:
             if "package" in source:
                 return _from_package(source["package"], source["file"])
-            fetched = fetch.url(source["url"], sha256=entry["sha256"], into=cache.folder("photos"))
-            return fetched.replace(by_hand)
+            return fetch.url(source["url"], sha256=entry["sha256"], into=folder).replace(by_hand)
         except LessonError as error:
             complaints.append(str(error))
     raise PhotoError(
@@ -250,6 +258,7 @@ def _bytes(photo) -> tuple[str, bytes]:
 
 
 def _decode(data: bytes, label: str, shorter_side: int | None) -> tuple[np.ndarray, tuple[int, int]]:
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # importing GluonCV makes Pillow take half a picture for a whole one
     try:
         with _bombs_refused(), Image.open(io.BytesIO(data)) as image:  # reads the header only
             if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB") and data.endswith(JPEG_END):

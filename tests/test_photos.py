@@ -6,7 +6,7 @@ import shutil
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from gluon_lessons import fetch, photos
 from gluon_lessons.errors import LessonError
@@ -144,7 +144,8 @@ def noise():
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF"])
 @pytest.mark.parametrize("share", [0.02, 0.4, 0.9])
-def test_a_file_cut_short_is_an_error_not_half_a_picture(kind, share, tmp_path, capfd):
+def test_a_file_cut_short_is_an_error_not_half_a_picture(kind, share, tmp_path, capfd, monkeypatch):
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)  # as GluonCV leaves it
     data = saved(noise(), kind)
     file = tmp_path / "cut.picture"
     file.write_bytes(data[: int(len(data) * share)])
@@ -238,8 +239,19 @@ def test_a_file_brought_by_hand_is_taken_when_its_hash_is_right(tmp_path, monkey
     shutil.copy(photos.path("cat"), tmp_path / "cache" / "photos" / "mine.png")
     assert np.array_equal(photos.read("mine"), photos.read("cat"))
     (tmp_path / "cache" / "photos" / "mine.png").write_bytes(b"something else")
+    photos._located.cache_clear()  # as in the next process
     with pytest.raises(photos.PhotoError, match="could not be fetched"):
         photos.read("mine")
+
+
+def test_a_sample_that_was_deleted_is_found_again(tmp_path, monkeypatch):
+    monkeypatch.setitem(photos._catalogue()["photos"], "mine", dict(photos._entry("cat")))
+    copy = tmp_path / "cache" / "photos" / "mine.png"
+    original = photos.path("cat")
+    shutil.copy(original, copy)
+    assert photos.path("mine") == copy
+    copy.unlink()
+    assert photos.path("mine") == original
 
 
 @pytest.fixture

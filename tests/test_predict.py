@@ -1,0 +1,452 @@
+"""Predictions see what GluonCV's presets see, count in the photograph's own pixels, and name their weights' source."""
+
+import dataclasses
+import io
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import mxnet as mx
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from gluoncv.data.transforms.presets import imagenet, rcnn, segmentation, ssd, yolo
+from matplotlib.figure import Figure
+from PIL import Image
+
+from gluon_lessons import photos, predict, predict_command, zoo
+from gluon_lessons.errors import LessonError
+from gluon_lessons.zoo import catalogue
+
+INSTALLED = ("cat", "coffee", "temple", "astronaut", "canteen", "motorcycle")  # samples that need no network
+LEVEL = 1 / 255 / 0.225  # one of 256 shades, as the networks see it
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return {name: photos.read(name) for name in INSTALLED}
+
+
+def as_mxnet(picture):
+    return mx.nd.array(picture, dtype="uint8")
+
+
+@dataclasses.dataclass(frozen=True)
+class Stub:
+    """A network of the catalogue that answers what the test says, whatever it is shown."""
+
+    entry: catalogue.Entry
+    answer: tuple
+    provenance: str = "weights from nowhere"
+
+    def net(self, tensor):
+        assert tensor.shape[:2] == (1, 3)
+        return tuple(mx.nd.array(part)[None] for part in self.answer)
+
+
+def stub(name, *answer):
+    return Stub(catalogue.entry(name), answer)
+
+
+# What goes in
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_classification_input_is_that_of_the_preset(name, pictures):
+    ours, size = predict.prepare(pictures[name], catalogue.entry("resnet50_v1"))
+    theirs = imagenet.transform_eval(as_mxnet(pictures[name])).asnumpy()
+    assert size == pictures[name].shape[:2]
+    assert ours.shape == theirs.shape == (1, 3, 224, 224)
+    assert abs(ours - theirs).max() < 0.01 * LEVEL
+
+
+def test_larger_classifiers_see_more_of_the_picture(pictures):
+    ours, _ = predict.prepare(pictures["temple"], catalogue.entry("inceptionv3"))
+    theirs = imagenet.transform_eval(as_mxnet(pictures["temple"]), resize_short=342, crop_size=299).asnumpy()
+    assert abs(ours - theirs).max() < 0.01 * LEVEL
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+@pytest.mark.parametrize(
+    ("network", "preset"),
+    [
+        ("ssd_300_mobilenet1.0_voc", ssd.SSDDefaultValTransform(300, 300)),
+        ("ssd_512_mobilenet1.0_voc", ssd.SSDDefaultValTransform(512, 512)),
+        ("yolo3_darknet53_coco", yolo.YOLO3DefaultValTransform(416, 416)),
+    ],
+    ids=["ssd 300", "ssd 512", "yolo"],
+)
+def test_detection_input_is_that_of_the_preset_within_a_shade(name, network, preset, pictures):
+    ours, _ = predict.prepare(pictures[name], catalogue.entry(network))
+    theirs = preset(as_mxnet(pictures[name]), np.zeros((1, 4)))[0].asnumpy()
+    assert abs(ours[0] - theirs).max() < 1.1 * LEVEL
+    assert abs(ours[0] - theirs).mean() < 0.05 * LEVEL
+
+
+@pytest.mark.parametrize("name", INSTALLED)
+def test_rcnn_input_is_that_of_the_preset_within_a_shade(name, pictures):
+    ours, _ = predict.prepare(pictures[name], catalogue.entry("mask_rcnn_resnet18_v1b_coco"))
+    theirs = rcnn.transform_test(as_mxnet(pictures[name]), short=600, max_size=1000)[0].asnumpy()
+    assert abs(ours - theirs).max() < 1.1 * LEVEL
+
+
+def test_segmentation_input_is_that_of_the_preset_where_nothing_is_resized(pictures):
+    picture = np.ascontiguousarray(pictures["motorcycle"][:385, :513])
+    ours, _ = predict.prepare(picture, catalogue.entry("deeplab_mobilenetv2_voc"))
+    theirs = segmentation.test_transform(as_mxnet(picture), mx.cpu()).asnumpy()
+    assert abs(ours - theirs).max() < 0.01 * LEVEL
+
+
+@pytest.mark.parametrize(
+    ("network", "longer", "stride"), [("deeplab_mobilenetv2_voc", 513, 8), ("posenet_mobilenet0.75", 353, 16)]
+)
+def test_networks_for_whole_pictures_keep_the_proportions(network, longer, stride):
+    for height, width in ((400, 600), (600, 400), (31, 500), (500, 500)):
+        tensor, _ = predict.prepare(np.zeros((height, width, 3), np.uint8), catalogue.entry(network))
+        sides = np.array(tensor.shape[2:])
+        assert sides.max() == longer
+        assert (sides % stride == 1).all()
+        assert abs(sides - longer / max(height, width) * np.array([height, width])).max() <= stride / 2
+
+
+def test_a_port_with_constants_of_its_own_gets_them(pictures):
+    picture = np.ascontiguousarray(pictures["coffee"][:256, :256])
+    ours, _ = predict.prepare(picture, catalogue.entry("efficientnet_lite0"))
+    assert np.allclose(ours[0].transpose(1, 2, 0), (picture[16:240, 16:240].astype(np.float32) - 127) / 128, atol=1e-5)
+
+
+def test_a_large_photo_is_decoded_small_and_looks_the_same(pictures):
+    large = Image.fromarray(pictures["temple"]).resize((2560, 1708), Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    large.save(file, "JPEG", quality=95)
+    for network in predict.NETWORKS.values():
+        entry = catalogue.entry(network)
+        quick, size = predict.prepare(file.getvalue(), entry)
+        exact, _ = predict.prepare(photos.read(file.getvalue()), entry)
+        assert size == (1708, 2560)
+        assert quick.shape == exact.shape
+        assert abs(quick - exact).mean() < 4 * LEVEL
+
+
+# What comes out
+
+
+def boxes_stub():
+    """In the 300 by 300 pixels that the network sees: a dog, nothing, a surer person, a bird half outside."""
+    ids = [[11], [-1], [14], [2]]
+    scores = [[0.6], [0.9], [0.8], [0.4]]
+    corners = [[30, 60, 150, 180], [0, 0, 10, 10], [150, 0, 300, 300], [-30, 270, 60, 330]]
+    return stub("ssd_300_mobilenet1.0_voc", ids, scores, corners)
+
+
+def test_boxes_are_in_pixels_of_the_photograph_surest_first():
+    picture = np.zeros((600, 900, 3), np.uint8)
+    found = predict.detect(picture, boxes_stub(), threshold=0.3)
+    assert found.names == ["person", "dog", "bird"]
+    assert np.allclose(found.scores, [0.8, 0.6, 0.4])
+    assert np.allclose(found.boxes, [[450, 0, 900, 600], [90, 120, 450, 360], [0, 540, 180, 600]])
+    assert predict.detect(picture, boxes_stub()).names == ["person", "dog"]
+    assert len(predict.detect(picture, boxes_stub(), threshold=0.95)) == 0
+
+
+def test_a_list_in_gives_a_list_out():
+    picture = np.zeros((30, 30, 3), np.uint8)
+    assert [len(found) for found in predict.detect([picture, picture], boxes_stub())] == [2, 2]
+    assert predict.detect([], boxes_stub()) == []
+    assert isinstance(predict.detect(picture, boxes_stub()), predict.Boxes)
+
+
+def test_boxes_can_be_read_drawn_and_stored():
+    picture = np.zeros((600, 900, 3), np.uint8)
+    found = predict.detect(picture, boxes_stub())
+    assert found.table().splitlines() == [
+        "0.80  person           450     0   900   600",
+        "0.60  dog               90   120   450   360",
+    ]
+    assert repr(found) == found.table()
+    assert isinstance(found.plot(), Figure) and len(found.plot().axes[0].patches) == 2
+    stored = json.loads(found.to_json())
+    assert stored["boxes"][1] == {"name": "dog", "score": pytest.approx(0.6), "box": [90, 120, 450, 360]}
+    assert stored["provenance"] == "weights from nowhere"
+    nothing = predict.detect(picture, boxes_stub(), threshold=0.95)
+    assert nothing.table() == "Nothing found."
+    assert json.loads(nothing.to_json())["boxes"] == []
+    assert isinstance(nothing.plot(), Figure)
+
+
+def test_instance_masks_lie_in_their_boxes():
+    halves = np.zeros((2, 14, 14), np.float32)
+    halves[0, :, :7], halves[1, 7:, :] = 1, 1  # the left half of a person, the lower half of a dog
+    corners = [[0, 0, 300, 600], [300, 0, 900, 600]]  # the network sees 600 by 900
+    network = stub("mask_rcnn_resnet18_v1b_coco", [[0], [16]], [[0.9], [0.8]], corners, halves)
+    found = predict.detect(np.zeros((300, 450, 3), np.uint8), network)
+    assert found.names == ["person", "dog"]
+    assert found.masks.shape == (2, 300, 450)
+    assert found.masks[0, 5:-5, 5:70].all() and not found.masks[0, :, 80:].any()
+    assert found.masks[1, 160:-5, 155:445].all() and not found.masks[1, :140].any()
+    assert isinstance(found.plot(), Figure)
+
+
+def test_classes_are_probabilities_likeliest_first():
+    scores = np.zeros(1000, np.float32)
+    scores[[285, 967, 3]] = 9, 8, 7
+    answer = predict.classify(np.zeros((50, 50, 3), np.uint8), stub("resnet50_v1", scores), top=3)
+    assert answer.names == ["Egyptian cat", "espresso", catalogue.entry("resnet50_v1").classes[3]]
+    assert answer.probabilities.sum() == pytest.approx(1)
+    assert answer.scores[0] / answer.scores[1] == pytest.approx(np.e)
+    assert answer.table().splitlines()[0].split() == [f"{answer.scores[0]:.1%}", "Egyptian", "cat"]
+    assert json.loads(answer.to_json())["classes"][1]["name"] == "espresso"
+    assert isinstance(answer.plot(), Figure)
+
+
+def test_masks_have_the_size_of_the_photograph():
+    entry = catalogue.entry("deeplab_mobilenetv2_voc")
+    tensor, _ = predict.prepare(np.zeros((100, 200, 3), np.uint8), entry)
+    scores = np.zeros((21, *tensor.shape[2:]), np.float32)
+    scores[0], scores[15, :, : tensor.shape[3] // 2] = 2, 5  # the left half is a person
+    answer = predict.segment(np.zeros((100, 200, 3), np.uint8), stub("deeplab_mobilenetv2_voc", scores))
+    assert answer.labels.shape == answer.probabilities.shape == (100, 200)
+    assert answer.names == ["background", "person"] or answer.names == ["person", "background"]
+    assert answer.mask("person")[:, :98].all() and not answer.mask("person")[:, 102:].any()
+    expected = np.exp([2, 5]) / np.array([np.exp(2) + 20, np.exp(5) + np.exp(2) + 19])
+    assert np.allclose([answer.probabilities[50, 190], answer.probabilities[50, 10]], expected, atol=1e-4)
+    with pytest.raises(LessonError, match="There is no class 'martian'"):
+        answer.mask("martian")
+    stored = json.loads(answer.to_json())
+    labels = np.concatenate([np.full(count, label) for label, count in stored["runs"]]).reshape(stored["size"])
+    assert np.array_equal(labels, answer.labels)
+    assert sum(stored["shares"].values()) == pytest.approx(1)
+    assert isinstance(answer.plot(), Figure)
+
+
+def test_top_down_poses_lie_where_the_heat_was(monkeypatch):
+    """A person fills the box; each keypoint's heat is a point of the window around it."""
+    box = np.array([[100, 50, 220, 370]], np.float32)
+    person = predict.Boxes(None, "", box, ["person"], np.array([0.9]))
+    monkeypatch.setattr(predict, "detect", lambda *_, **__: person)
+    heat = np.zeros((17, 64, 48), np.float32)
+    for keypoint in range(17):
+        heat[keypoint, 32, 24] = 0.9  # the centre of the window is the centre of the box
+    heat[5] = 0
+    heat[5, 16, 24] = 0.8  # a quarter down
+    answer = predict.poses(np.zeros((400, 300, 3), np.uint8), stub("simple_pose_resnet18_v1b", heat))
+    assert answer.people.shape == (1, 17, 3)
+    assert np.allclose(answer.people[0, 0], [160, 210, 0.9], atol=1e-3)
+    height = 320 * 1.25
+    assert np.allclose(answer.people[0, 5], [160, 210 - height / 4, 0.8], atol=1e-3)
+    assert json.loads(answer.to_json())["people"][0]["keypoints"]["nose"] == [160, 210, 0.9]
+    assert isinstance(answer.plot(), Figure)
+
+
+def test_nobody_is_a_result_too():
+    heat, offset, ways = np.zeros((17, 16, 23)), np.zeros((34, 16, 23)), np.zeros((32, 16, 23))
+    answer = predict.poses(np.zeros((240, 353, 3), np.uint8), stub("posenet_mobilenet0.75", heat, offset, ways, ways))
+    assert len(answer) == 0 and answer.people.shape == (0, 17, 3)
+    assert answer.table() == "Nobody found."
+    assert isinstance(answer.plot(), Figure)
+
+
+@pytest.mark.parametrize(
+    ("function", "network", "right"),
+    [
+        (predict.classify, "ssd_300_mobilenet1.0_voc", "detect"),
+        (predict.detect, "posenet_mobilenet0.75", "poses"),
+        (predict.segment, "mask_rcnn_resnet18_v1b_coco", "detect"),
+        (predict.poses, "resnet50_v1", "classify"),
+    ],
+)
+def test_the_wrong_question_is_pointed_to_the_right_one(function, network, right):
+    with pytest.raises(LessonError, match=rf"use predict\.{right}"):
+        function(np.zeros((9, 9, 3), np.uint8), stub(network))
+
+
+def test_a_bad_photograph_is_one_clear_error(tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8 no picture")
+    with pytest.raises(photos.PhotoError, match=r"bad\.jpg"):
+        predict.detect(tmp_path / "bad.jpg", boxes_stub())
+
+
+# Real networks on real photographs
+
+
+def test_a_cat_is_a_cat():
+    answer = predict.classify("cat")
+    assert {"tiger cat", "Egyptian cat", "tabby"} == set(answer.names[:3])
+    assert answer.scores[:3].sum() > 0.8
+    assert answer.provenance.startswith("efficientnet_lite0: ")
+    assert answer.provenance == str(zoo.load("efficientnet_lite0").provenance)
+
+
+def test_people_in_the_canteen_are_found():
+    truth, found = photos.truth("canteen"), predict.detect("canteen")
+    people = [box for box, name in zip(found.boxes, found.names, strict=True) if name == "person"]
+    assert len(people) >= 5
+    seated = truth.boxes[[name == "person" for name in truth.names]]
+    for left, top, right, bottom in people:
+        across = np.minimum(right, seated[:, 2]) - np.maximum(left, seated[:, 0])
+        down = np.minimum(bottom, seated[:, 3]) - np.maximum(top, seated[:, 1])
+        both = np.clip(across, 0, None) * np.clip(down, 0, None)
+        either = (right - left) * (bottom - top) + np.prod(seated[:, 2:] - seated[:, :2], axis=1) - both
+        assert (both / either).max() > 0.5
+
+
+def test_more_overlap_leaves_more_boxes_and_the_next_call_is_as_before():
+    before = predict.detect("canteen", threshold=0.3)
+    strict, lax = (predict.detect("canteen", threshold=0.3, overlap=overlap) for overlap in (0.05, 0.9))
+    assert len(strict) < len(before) < len(lax)
+    again = predict.detect("canteen", threshold=0.3)
+    assert np.array_equal(again.boxes, before.boxes)
+
+
+def test_two_threads_with_different_wishes_do_not_disturb_each_other():
+    wishes = {overlap: predict.detect("canteen", threshold=0.3, overlap=overlap).boxes for overlap in (0.05, 0.9)}
+    wrong = []
+
+    def ask(overlap):
+        for _ in range(3):
+            if not np.array_equal(predict.detect("canteen", threshold=0.3, overlap=overlap).boxes, wishes[overlap]):
+                wrong.append(overlap)
+
+    threads = [threading.Thread(target=ask, args=[overlap]) for overlap in wishes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_a_form_of_the_network_with_fixed_overlap_says_so():
+    with pytest.raises(LessonError, match=r"fixed to 0\.45"):
+        predict.detect(np.zeros((9, 9, 3), np.uint8), boxes_stub(), overlap=0.6)
+
+
+def test_detection_fits_in_700_megabytes():
+    code = """
+import resource, sys
+from gluon_lessons import predict
+assert predict.detect("canteen").names
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 700
+
+
+@pytest.mark.network
+def test_segmentation_agrees_with_the_truth():
+    agreement = []
+    for name in photos.names(truth=True):
+        truth, answer = photos.truth(name), predict.segment(name)
+        known = truth.labels != photos.UNKNOWN
+        agreement.append((answer.labels == truth.labels)[known].mean())
+    assert len(agreement) >= 5
+    assert np.mean(agreement) > 0.94
+
+
+@pytest.mark.network
+def test_three_women_on_a_sofa_have_three_poses():
+    answer = predict.poses("sofa")
+    assert len(answer) == 3
+    women = photos.truth("sofa").boxes[:3]
+    noses = answer.people[:, 0, :2]
+    for nose in noses:
+        assert any(left < nose[0] < right and top < nose[1] < bottom for left, top, right, bottom in women)
+    assert ((answer.people[:, :, 2] > 0.5).sum(axis=1) >= 12).all()
+
+
+# The command
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Two photographs and one that is none, and a detector that needs no weights."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("one.jpg", "two.png"):
+        Image.new("RGB", (90, 60), "grey").save(name)
+    Path("bad.jpg").write_bytes(b"no picture")
+    monkeypatch.setattr(zoo, "load", lambda name: dataclasses.replace(boxes_stub(), entry=catalogue.entry(name)))
+    return tmp_path
+
+
+def call(*arguments):
+    from gluon_lessons.cli import main
+
+    return CliRunner().invoke(main, ["predict", *map(str, arguments)])
+
+
+def test_the_command_prints_a_table_and_draws_beside_the_photograph(folder):
+    answer = call("one.jpg", "two.png")
+    assert answer.exit_code == 0
+    assert "0.80  person" in answer.output and "weights from nowhere" in answer.output
+    for drawn in ("one-detect.png", "two-detect.png"):
+        assert drawn in answer.output
+        assert Image.open(drawn).size[0] == 800
+
+
+def test_one_bad_photograph_does_not_lose_the_others(folder):
+    answer = call("one.jpg", "bad.jpg", "absent.jpg", "two.png")
+    assert answer.exit_code == 1
+    assert "bad.jpg is not a picture" in answer.stderr
+    assert "There is no file absent.jpg" in answer.stderr
+    assert "2 of 4 photographs could not be done" in answer.stderr
+    assert Path("one-detect.png").exists() and Path("two-detect.png").exists()
+    assert call("bad.jpg").exit_code == 1
+
+
+def test_json_is_a_line_a_photograph_and_nothing_is_drawn(folder):
+    answer = call("one.jpg", "two.png", "--json", "--threshold", "0.7")
+    lines = [json.loads(line) for line in answer.stdout.splitlines()]
+    assert [(line["photo"], len(line["boxes"])) for line in lines] == [("one.jpg", 1), ("two.png", 1)]
+    assert not list(folder.glob("*-detect.png"))
+
+
+def test_out_is_a_folder_or_one_file(folder):
+    (folder / "more").mkdir()
+    Image.new("RGB", (90, 60)).save(folder / "more" / "one.jpg")
+    assert call("one.jpg", "more/one.jpg", "--out", "drawn").exit_code == 0
+    assert sorted(path.name for path in Path("drawn").iterdir()) == ["one-detect-2.png", "one-detect.png"]
+    assert call("one.jpg", "--out", "new/result.svg").exit_code == 0
+    assert Path("new/result.svg").read_text().startswith("<?xml")
+
+
+def test_a_photograph_is_never_written_over(folder):
+    before = Path("two.png").read_bytes()
+    answer = call("two.png", "--out", "two.png")
+    assert answer.exit_code == 2 and "is one of the photographs" in answer.stderr
+    assert Path("two.png").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ([], "Missing argument"),
+        (["one.jpg", "two.png", "--out", "both.png"], "must be a folder"),
+        (["one.jpg", "--out", "result.doc"], "ends in .png"),
+        (["one.jpg", "--task", "classify", "--threshold", "0.5"], "means nothing to classify"),
+        (["one.jpg", "--threshold", "7"], "0<=x<=1"),
+    ],
+)
+def test_a_wrong_option_is_explained(folder, arguments, complaint):
+    answer = call(*arguments)
+    assert answer.exit_code == 2
+    assert complaint in answer.stderr
+
+
+def test_the_task_follows_from_the_network(folder):
+    assert call("one.jpg", "--network", "ssd_512_mobilenet1.0_voc").exit_code == 0
+    answer = call("one.jpg", "--network", "resnet50_v1", "--task", "detect")
+    assert answer.exit_code == 1 and "use predict.classify" in answer.stderr
+
+
+def test_what_cannot_be_written_is_said(folder):
+    Path("a file").write_text("")
+    answer = call("one.jpg", "--out", "a file/below")
+    assert answer.exit_code == 1
+    assert "cannot be written" in answer.stderr and "--out" in answer.stderr
+
+
+def test_help_is_quick_and_loads_no_framework():
+    code = "import sys; import gluon_lessons.predict_command; assert not {'mxnet', 'numpy', 'cv2'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert "PHOTO..." in CliRunner().invoke(predict_command.command, ["--help"]).output
