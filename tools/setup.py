@@ -224,7 +224,7 @@ def finish(venv):
     """Do now what the first lesson would wait for: bytecode, and Matplotlib's list of fonts."""
     say("Compiling once, so that lessons start fast.")
     for words in (
-        ["-m", "compileall", "-qq", "-j", "0", str(venv / "lib")],
+        ["-m", "compileall", "-qq", "-j", "0", "-x", "/(tests|sympy)/", str(venv / "lib")],
         ["-c", "import matplotlib.font_manager"],
     ):
         subprocess.run([str(in_venv(venv)), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
