@@ -171,10 +171,9 @@ def update_model_package(cloud, request):
     properties = record.get("CustomerMetadataProperties", {}) | request.get("CustomerMetadataProperties", {})
     for name in request.get("CustomerMetadataPropertiesToRemove", []):
         properties.pop(name, None)
-    more = record.get("AdditionalInferenceSpecifications", []) + request.get(
-        "AdditionalInferenceSpecificationsToAdd", []
-    )
-    fields |= {"CustomerMetadataProperties": properties, "AdditionalInferenceSpecifications": more or None}
+    more = record.get("AdditionalInferenceSpecifications", [])
+    more = [*more, *request.get("AdditionalInferenceSpecificationsToAdd", [])]
+    fields |= {"CustomerMetadataProperties": properties, "AdditionalInferenceSpecifications": more}
     packages(cloud).update(record["ModelPackageName"], **fields)
     return {"ModelPackageArn": record["ModelPackageArn"]}
 
