@@ -58,9 +58,10 @@ def model_fn(model_dir):
         )
     height, width = about["picture"]["size"]
     example = mx.nd.zeros((1, len(about["picture"]["mean"]), height, width), ctx=context)
-    net.hybridize(static_alloc=True, static_shape=True)
+    fixed = about["picture"]["fit"] != "long"  # else every picture has its own shape
+    net.hybridize(static_alloc=fixed, static_shape=fixed)
     if about["fuse"] and context.device_type == "cpu":
-        net.optimize_for(example, backend="MKLDNN", static_alloc=True, static_shape=True)
+        net.optimize_for(example, backend="MKLDNN", static_alloc=fixed, static_shape=fixed)
     model = Served(net, about)
     model(example)
     mx.nd.waitall()
@@ -89,7 +90,8 @@ def predict_fn(data, model):
     """Run the network on every picture."""
     pictures, as_lines = data
     answer = {"classify": classify, "detect": detect, "segment": segment}[model.about["task"]]
-    return [answer(model, picture) for picture in pictures], as_lines
+    provenance = {"provenance": model.about["provenance"]}
+    return [dict(answer(model, picture), **provenance) for picture in pictures], as_lines
 
 
 def output_fn(results, accept):
@@ -231,7 +233,7 @@ READERS = {
 
 
 def prepare(picture, wanted):
-    """A picture -> the network's input, and how to find a point of it in the picture again: (scale, offset) as x, y."""
+    """A picture -> the network's input, and the share of the picture's own size to which it was resized: x, y."""
     height, width = picture.shape[:2]
     to_height, to_width = wanted["size"]
     if wanted["fit"] == "stretch":  # the whole picture, its shape changed
@@ -239,42 +241,43 @@ def prepare(picture, wanted):
     elif wanted["fit"] == "crop":  # the short side to so many pixels, then the middle
         short = wanted["short"]
         new_height, new_width = max(short, short * height // width), max(short, short * width // height)
-    else:  # "pad": the whole picture, its shape kept, the rest filled with the mean
-        shrink = min(to_height / height, to_width / width)
-        new_height, new_width = max(1, round(height * shrink)), max(1, round(width * shrink))
+    else:  # "long": the whole picture, its shape kept, the long side to so many pixels, each side a multiple of 8 and 1
+        share = to_width / max(height, width)
+        new_height, new_width = (max(1, round((side * share - 1) / 8) * 8 + 1) for side in (height, width))
     if new_height * new_width > MOST_PIXELS:
         raise Refused(400, f"A picture of {width} x {height} pixels is too narrow for this network.")
 
-    mean = np.array(wanted["mean"], "float32")
+    mean, std = np.array(wanted["mean"], "float32"), np.array(wanted["std"], "float32")
+    method = wanted["interpolation"]
+    if method == "best":  # what GluonCV calls 9: by area to shrink, cubic to enlarge, linear for both at once
+        grows = new_height > height, new_width > width
+        method = 2 if all(grows) else 1 if any(grows) or (new_height, new_width) == (height, width) else 3
     pixels = mx.nd.array(picture.reshape(height, width, -1), dtype="uint8")
-    pixels = mx.image.imresize(pixels, new_width, new_height, interp=wanted["interpolation"]).asnumpy()
+    pixels = mx.image.imresize(pixels, new_width, new_height, interp=method).asnumpy()
+    if wanted["fit"] == "crop":
+        top, left = (new_height - to_height) // 2, (new_width - to_width) // 2
+        pixels = pixels[top : top + to_height, left : left + to_width]
     if len(mean) == 3 and pixels.shape[2] == 1:
         pixels = pixels.repeat(3, axis=2)
     elif len(mean) == 1 and pixels.shape[2] == 3:
         pixels = pixels @ np.array([[0.299], [0.587], [0.114]], "float32")
-    top, left = max(0, (new_height - to_height) // 2), max(0, (new_width - to_width) // 2)
-    pixels = pixels[top : top + to_height, left : left + to_width]
-
-    data = np.zeros((1, len(mean), to_height, to_width), "float32")  # zero is the mean
-    normal = (pixels - mean) / np.array(wanted["std"], "float32")
-    data[0, :, : pixels.shape[0], : pixels.shape[1]] = normal.transpose(2, 0, 1)
-    scale = np.array([new_width / width, new_height / height])
-    return mx.nd.array(data), scale, np.array([left, top])
+    data = ((pixels - mean) / std).transpose(2, 0, 1)[None]
+    return mx.nd.array(data), np.array([new_width / width, new_height / height])
 
 
 def run(model, picture):
-    """Every output of the network for one picture, as arrays, with the picture's scale and offset."""
-    data, scale, offset = prepare(picture, model.about["picture"])
+    """Every output of the network for one picture, as arrays, and the share to which the picture was resized."""
+    data, share = prepare(picture, model.about["picture"])
     context = mx.gpu() if mx.context.num_gpus() else mx.cpu()
     outputs = model(data.as_in_context(context))
     if not isinstance(outputs, (list, tuple)):
         outputs = [outputs]
-    return [output[0].asnumpy() for output in outputs], scale, offset
+    return [output[0].asnumpy() for output in outputs], share
 
 
 def classify(model, picture):
     """The five likeliest classes, with their probabilities."""
-    (logits,), _, _ = run(model, picture)
+    (logits,), _ = run(model, picture)
     likelihood = np.exp(logits - logits.max())
     likelihood /= likelihood.sum()
     best = likelihood.argsort()[::-1][:5]
@@ -284,9 +287,9 @@ def classify(model, picture):
 
 def detect(model, picture):
     """The boxes above the threshold, in pixels of the picture: left, top, right, bottom."""
-    (ids, scores, boxes), scale, offset = run(model, picture)
+    (ids, scores, boxes), share = run(model, picture)
     height, width = picture.shape[:2]
-    boxes = ((boxes.reshape(-1, 2, 2) + offset) / scale).reshape(-1, 4)
+    boxes = boxes / np.tile(share, 2)
     found = []
     for index, score, box in zip(ids.ravel(), scores.ravel(), boxes):  # noqa: B905
         # An untrained or diverged network gives infinite boxes, for which JSON has no word.
@@ -294,35 +297,17 @@ def detect(model, picture):
             box = np.clip(box, 0, [width, height, width, height])
             name = model.about["classes"][int(index)]
             found.append({"name": name, "score": round(float(score), 6), "box": [round(float(x), 2) for x in box]})
-    return {"boxes": found, "width": width, "height": height}
+    return {"boxes": found}
 
 
 def segment(model, picture):
-    """The class of every pixel, as a grey PNG whose values are class numbers, and every class's share."""
-    outputs, scale, _ = run(model, picture)  # GluonCV's networks have a second output, which only training needs
+    """The class of every pixel, row by row as runs: [class, how many pixels]."""
+    outputs, _ = run(model, picture)  # GluonCV's networks have a second output, which only training needs
     height, width = picture.shape[:2]
-    labels = outputs[0].argmax(axis=0).astype(np.uint8)
-    filled = np.minimum(np.ceil(scale[::-1] * (height, width)).astype(int), labels.shape)
-    labels = mx.nd.array(labels[: filled[0], : filled[1], None], dtype="uint8")
-    labels = mx.image.imresize(labels, width, height, interp=0).asnumpy()[:, :, 0]
-    present, counts = np.unique(labels, return_counts=True)
-    names = model.about["classes"]
-    shares = [
-        {"name": names[index], "share": round(count / labels.size, 6)}
-        for index, count in zip(present, counts)  # noqa: B905
-    ]
-    mask = base64.b64encode(write_png(labels)).decode()
-    return {"classes": sorted(shares, key=lambda item: -item["share"]), "mask": mask, "width": width, "height": height}
-
-
-def write_png(labels):
-    """A grey picture of one byte a pixel, in the PNG format."""
-
-    def chunk(name, content):
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    height, width = labels.shape
-    rows = np.pad(labels, ((0, 0), (1, 0)))  # every row begins with its filter: none
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    content = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows.tobytes(), 1)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + content
+    labels = mx.nd.array(outputs[0].argmax(axis=0)[..., None], dtype="uint8")
+    labels = mx.image.imresize(labels, width, height, interp=0).asnumpy().ravel()
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(labels)) + 1])
+    runs = np.stack([labels[starts], np.diff(np.append(starts, labels.size))], axis=1)
+    names, counts = model.about["classes"], np.bincount(labels)
+    shares = {names[i]: counts[i] / labels.size for i in np.argsort(-counts) if counts[i]}
+    return {"classes": names, "size": [height, width], "runs": runs.tolist(), "shares": shares}

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 
 import mxnet as mx
@@ -22,6 +23,12 @@ import numpy as np
 from mxnet import autograd, gluon
 from mxnet.gluon import nn
 
+# A scheduler or server is a Python that imports MXNet in that role; it ends when the worker that started it is gone.
+HELPER = """
+import os, sys, threading
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
+import mxnet
+"""
 BASE = Path(os.environ.get("SAGEMAKER_BASE_DIR", "/opt/ml"))
 CONTEXT = mx.gpu() if mx.context.num_gpus() else mx.cpu()
 INFERENCE = Path(__file__).resolve().with_name("inference.py")
@@ -99,7 +106,7 @@ def join(hosts, host):
     """Become one of several workers; returns the store through which they add up their gradients.
 
     AWS's container starts the parameter server itself when the job asks for it and says so by DMLC_ROLE. Elsewhere it
-    is done here: the first host runs the scheduler, every host a server, each a Python that imports MXNet in that role.
+    is done here: the first host runs the scheduler, every host a server.
     """
     if len(hosts) == 1:
         return None
@@ -108,7 +115,8 @@ def join(hosts, host):
         os.environ.setdefault("DMLC_PS_ROOT_PORT", "8000")
         os.environ.update(DMLC_NUM_WORKER=str(len(hosts)), DMLC_NUM_SERVER=str(len(hosts)), DMLC_ROLE="worker")
         for role in ["scheduler", "server"] if host == hosts[0] else ["server"]:
-            subprocess.Popen([sys.executable, "-c", "import mxnet"], env=dict(os.environ, DMLC_ROLE=role))
+            variables = dict(os.environ, DMLC_ROLE=role)
+            subprocess.Popen([sys.executable, "-c", HELPER], env=variables, stdin=subprocess.PIPE)
     return mx.kv.create("dist_sync")
 
 
@@ -211,6 +219,38 @@ def save(folder, net, names, shape, mean, std):
         shutil.copy(str(INFERENCE), str(folder / "code"))
 
 
+def train(args, data, test_data, names, store):
+    """Train from the newest checkpoint on; the first host reports, keeps checkpoints and saves the model."""
+    mean, std = float(data[0].mean()), float(data[0].std())
+    shape, count = data[0].shape[1:], len(data[1])
+    rank, workers = (store.rank, store.num_workers) if store else (0, 1)
+    mx.random.seed(args.seed)
+    net = build(args.channels, args.dropout, len(names))
+    net.initialize(mx.init.Xavier(), ctx=CONTEXT)
+    net(mx.nd.zeros((1, 1, *shape), ctx=CONTEXT))
+    optimizer = {"learning_rate": args.learning_rate, "momentum": args.momentum}
+    trainer = gluon.Trainer(net.collect_params(), "sgd", optimizer, kvstore=None)
+    if store:
+        for number, parameter in enumerate(net.collect_params().values()):
+            store.init(number, mx.nd.zeros(parameter.shape))  # for sums of gradients; the weights are equal by the seed
+    pictures, test = Pictures(*data, mean, std), Pictures(*test_data, mean, std)
+    for epoch in range(resume(args.checkpoint_dir, net, trainer) + 1, args.epochs + 1):
+        start = time.time()
+        mx.random.seed(args.seed + epoch)  # so that a resumed job goes on exactly like one that was never stopped
+        order = np.random.RandomState(args.seed + epoch).permutation(count)
+        share = order[rank::workers][: count // workers]  # equal shares, or the hosts wait for each other forever
+        loss, accuracy = run_epoch(net, trainer, pictures, share, args.batch_size, store)
+        if rank == 0:
+            print(
+                f"epoch={epoch} train-loss={abs(loss):.4f} train-accuracy={accuracy:.4f} "
+                f"validation-accuracy={evaluate(net, test):.4f} seconds={time.time() - start:.1f}",
+                flush=True,
+            )
+            checkpoint(args.checkpoint_dir, net, trainer, epoch)
+    if rank == 0:
+        save(args.model_dir, net, names, shape, mean, std)
+
+
 def main():
     args = arguments()
     images, labels = read_channel(args.train, "train")
@@ -221,39 +261,19 @@ def main():
         images, test_images = images[:keep], images[keep:]
         labels, test_labels = labels[:keep], labels[keep:]
     images, labels = images[: args.samples], labels[: args.samples]
-    mean, std = float(images.mean()), float(images.std())
     count = int(max(labels.max(), test_labels.max())) + 1
     names = args.classes.split(",") if args.classes else [str(number) for number in range(count)]
     if len(names) < count:
         raise SystemExit(f"There are {count} classes in the data and {len(names)} names in --classes.")
 
     store = join(args.hosts, args.host)
-    rank, workers = (store.rank, store.num_workers) if store else (0, 1)
-    mx.random.seed(args.seed)
-    net = build(args.channels, args.dropout, len(names))
-    net.initialize(mx.init.Xavier(), ctx=CONTEXT)
-    net(mx.nd.zeros((1, 1, *images.shape[1:]), ctx=CONTEXT))
-    optimizer = {"learning_rate": args.learning_rate, "momentum": args.momentum}
-    trainer = gluon.Trainer(net.collect_params(), "sgd", optimizer, kvstore=None)
-    if store:
-        for number, parameter in enumerate(net.collect_params().values()):
-            store.init(number, parameter.data())
-    train, test = Pictures(images, labels, mean, std), Pictures(test_images, test_labels, mean, std)
-    for epoch in range(resume(args.checkpoint_dir, net, trainer) + 1, args.epochs + 1):
-        start = time.time()
-        mx.random.seed(args.seed + epoch)  # so that a resumed job goes on exactly like one that was never stopped
-        order = np.random.RandomState(args.seed + epoch).permutation(len(labels))
-        share = order[rank::workers][: len(labels) // workers]  # equal shares, or the hosts wait for each other forever
-        loss, accuracy = run_epoch(net, trainer, train, share, args.batch_size, store)
-        if rank == 0:
-            print(
-                f"epoch={epoch} train-loss={abs(loss):.4f} train-accuracy={accuracy:.4f} "
-                f"validation-accuracy={evaluate(net, test):.4f} seconds={time.time() - start:.1f}",
-                flush=True,
-            )
-            checkpoint(args.checkpoint_dir, net, trainer, epoch)
-    if rank == 0:
-        save(args.model_dir, net, names, images.shape[1:], mean, std)
+    try:
+        train(args, (images, labels), (test_images, test_labels), names, store)
+    except BaseException:
+        if store:  # closing the store would wait for the other hosts, which wait for this one
+            traceback.print_exc()
+            os._exit(1)
+        raise
 
 
 if __name__ == "__main__":
