@@ -1,0 +1,167 @@
+"""MXNet's, safetensors' and Darknet's files: read number for number, and refused when a byte is missing."""
+
+import gzip
+import io
+import json
+import struct
+import tarfile
+
+import mxnet as mx
+import numpy as np
+import pytest
+from mxnet.gluon import nn
+
+from gluon_lessons.zoo.readers import UnreadableFile, darknet, mxnet_params, safetensors
+
+
+def numbers(*shape, kind="float32", seed=0):
+    return (np.random.default_rng(seed).normal(0, 50, shape)).astype(kind)
+
+
+def same(read, expected):
+    assert list(read) == list(expected)
+    for name, array in expected.items():
+        assert (read[name].dtype, read[name].shape) == (array.dtype, array.shape), name
+        np.testing.assert_array_equal(read[name], array, err_msg=name)
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "net.params"
+
+
+ARRAYS = {"b.weight": numbers(3, 2, 5, 5), "a.bias": numbers(7, seed=1), "c.scale": numbers(1, seed=2)}
+
+
+def saved(path, arrays):
+    mx.nd.save(str(path), {name: mx.nd.array(array, dtype=array.dtype) for name, array in arrays.items()})
+    return path
+
+
+class TestMXNet:
+    def test_what_mxnet_saved(self, file):
+        same(mxnet_params.read(saved(file, ARRAYS)), ARRAYS)
+
+    @pytest.mark.parametrize("kind", ["float64", "float16", "uint8", "int32", "int8", "int64"])
+    def test_every_kind_of_number(self, file, kind):
+        same(mxnet_params.read(saved(file, {"x": numbers(4, 3, kind=kind)})), {"x": numbers(4, 3, kind=kind)})
+
+    def test_what_a_network_exported(self, tmp_path):
+        net = nn.HybridSequential(prefix="net_")
+        net.add(nn.Conv2D(4, 3, prefix="conv_"), nn.BatchNorm(prefix="norm_"))
+        net.initialize(mx.init.Xavier())
+        net.hybridize()
+        net(mx.nd.ones((1, 3, 8, 8)))
+        net.export(str(tmp_path / "net"))
+        expected = {name: value.data().asnumpy() for name, value in net.collect_params().items()}
+        same(mxnet_params.read(tmp_path / "net-0000.params"), expected)
+
+    def test_one_that_was_zipped(self, file):
+        packed = file.with_name("net.params.gz")
+        packed.write_bytes(gzip.compress(saved(file, ARRAYS).read_bytes()))
+        same(mxnet_params.read(packed), ARRAYS)
+
+    def test_one_in_a_tarball(self, file):
+        saved(file, ARRAYS)
+        packed = file.with_name("net.tar.gz")
+        with tarfile.open(packed, "w:gz") as archive:
+            archive.add(file, "net/net-0000.params")
+            archive.addfile(tarfile.TarInfo("net/synset.txt"), io.BytesIO())
+        same(mxnet_params.read(packed), ARRAYS)
+
+    @pytest.mark.parametrize("version", ["oldest", "first"])
+    def test_files_of_long_ago(self, file, version):
+        """Written before MXNet 1.0: sizes of four bytes without a magic number, then of eight with another one."""
+        content = struct.pack("<3Q", 0x112, 0, len(ARRAYS))
+        for array in ARRAYS.values():
+            sizes = array.shape
+            content += (
+                struct.pack("<I", len(sizes)) if version == "oldest" else struct.pack("<II", 0xF993FAC8, len(sizes))
+            )
+            content += struct.pack(f"<{len(sizes)}{'I' if version == 'oldest' else 'q'}", *sizes)
+            content += struct.pack("<3i", 1, 0, 0) + array.tobytes()
+        content += struct.pack("<Q", len(ARRAYS))
+        content += b"".join(struct.pack("<Q", len(name)) + name.encode() for name in ARRAYS)
+        file.write_bytes(content)
+        same(mxnet_params.read(file), ARRAYS)
+        same({name: array.asnumpy() for name, array in mx.nd.load(str(file)).items()}, ARRAYS)
+
+    def test_what_is_written_is_what_mxnet_reads(self, file):
+        with file.open("wb") as target:
+            mxnet_params.write(target, ARRAYS)
+        same({name: array.asnumpy() for name, array in mx.nd.load(str(file)).items()}, ARRAYS)
+        assert file.read_bytes() == saved(file.with_name("theirs"), ARRAYS).read_bytes()
+
+    def test_one_that_is_cut_off_anywhere(self, file):
+        content = saved(file, {"x": numbers(3), "y": numbers(2, 2)}).read_bytes()
+        for length in range(len(content)):
+            file.write_bytes(content[:length])
+            with pytest.raises(UnreadableFile, match=r"net\.params is damaged or is not a MXNet"):
+                mxnet_params.read(file)
+
+    def test_other_bytes(self, file):
+        sparse = saved(file, {"x": numbers(3)}).read_bytes()
+        for content in (
+            b"",
+            b"no such thing" * 9,
+            b"\x1f\x8b" + b"x" * 50,
+            sparse[:28] + b"\x01" + sparse[29:],
+            sparse + b"x",
+        ):
+            file.write_bytes(content)
+            with pytest.raises(UnreadableFile):
+                mxnet_params.read(file)
+
+
+def packed_safely(tensors, data):
+    table = json.dumps(tensors).encode()
+    return struct.pack("<Q", len(table)) + table + data
+
+
+class TestSafetensors:
+    def test_tensors_come_in_the_order_of_the_file(self, tmp_path):
+        first, second = numbers(2, 3), numbers(4, kind="int64")
+        table = {
+            "__metadata__": {"format": "pt"},
+            "z": {"dtype": "I64", "shape": [4], "data_offsets": [24, 56]},
+            "a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+        }
+        path = tmp_path / "x.safetensors"
+        path.write_bytes(packed_safely(table, first.tobytes() + second.tobytes()))
+        same(safetensors.read(path), {"a": first, "z": second})
+
+    def test_brain_floats_are_widened(self, tmp_path):
+        path = tmp_path / "x.safetensors"
+        table = {"x": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
+        path.write_bytes(packed_safely(table, struct.pack("<HH", 0x3FC0, 0xC000)))
+        same(safetensors.read(path), {"x": np.array([1.5, -2], np.float32)})
+
+    @pytest.mark.parametrize("offsets", [[0, 9], [4, 12], [-8, 0], [8, 0]])
+    def test_tensors_that_lead_outside_are_refused(self, tmp_path, offsets):
+        path = tmp_path / "x.safetensors"
+        path.write_bytes(packed_safely({"x": {"dtype": "F32", "shape": [2], "data_offsets": offsets}}, bytes(8)))
+        with pytest.raises(UnreadableFile):
+            safetensors.read(path)
+
+    def test_one_that_is_cut_off_anywhere(self, tmp_path):
+        path = tmp_path / "x.safetensors"
+        content = packed_safely({"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(8))
+        for length in range(len(content)):
+            path.write_bytes(content[:length])
+            with pytest.raises(UnreadableFile):
+                safetensors.read(path)
+
+
+class TestDarknet:
+    @pytest.mark.parametrize(("version", "seen"), [((0, 1), "<i"), ((0, 2), "<q")])
+    def test_the_row_starts_behind_the_count_of_pictures(self, tmp_path, version, seen):
+        path = tmp_path / "x.weights"
+        path.write_bytes(struct.pack("<3i", *version, 0) + struct.pack(seen, 32013312) + numbers(9).tobytes())
+        same(darknet.read(path), {"weights": numbers(9)})
+
+    @pytest.mark.parametrize("content", [b"", bytes(15), struct.pack("<3iq", 0, 2, 0, 1) + bytes(7), b"PK\3\4" * 9])
+    def test_other_bytes(self, tmp_path, content):
+        path = tmp_path / "x.weights"
+        path.write_bytes(content)
+        with pytest.raises(UnreadableFile):
+            darknet.read(path)
