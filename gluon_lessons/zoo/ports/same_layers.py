@@ -44,7 +44,7 @@ def fit(tensors, net):
 def _paired_by_name(parameters, theirs):
     """Pairs of names that differ in their common beginning and in how blocks were counted; none where others differ.
 
-    Gluon counts the blocks that a program makes. Blocks made in the same order may have other numbers, in the same order.
+    Gluon counts the blocks that a program makes: blocks made in the same order have other numbers, in the same order.
     """
     ours, theirs = _by_pattern([parameter.name for parameter in parameters]), _by_pattern(theirs)
     known = {parameter.name: parameter for parameter in parameters}
