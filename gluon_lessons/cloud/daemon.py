@@ -66,6 +66,7 @@ def main():
     cloud = api.Cloud(run, home / "logs", listener.getsockname()[1], _new_key())
     try:
         api.load()
+        cloud.learner = state.keys() or _new_key()
         role, bucket = _furnish(cloud)
         server = waitress.create_server(
             Front(cloud),
@@ -113,7 +114,9 @@ def _furnish(cloud):
     iam.create_user(cloud.region, USER)
     iam.put_user_policy(USER, "everything", json.dumps(EVERYTHING))
     key = iam.create_access_key(USER)
-    cloud.learner = (key.access_key_id, key.secret_access_key)
+    del iam.access_keys[key.physical_resource_id]
+    key.access_key_id, key.secret_access_key = cloud.learner
+    iam.access_keys[key.physical_resource_id] = key
     role = iam.create_role(ROLE, json.dumps(TRUST), "/", None, "What SageMaker may do for the lessons.", [], "3600")
     iam.put_role_policy(ROLE, "everything", json.dumps(EVERYTHING))
     bucket = f"sagemaker-{cloud.region}-{cloud.account}"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote
 
 from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
+from moto.iam.models import iam_backends
 
 from gluon_lessons.cloud.errors import ApiError
 
@@ -161,9 +162,10 @@ def _caller(key, token, account, root):
     try:
         found = create_access_key(account, "aws", key, {"X-Amz-Security-Token": token} if token else {})
     except CreateAccessKeyFailure:
-        raise ApiError(
-            "UnrecognizedClientException", "The security token included in the request is invalid.", 403
-        ) from None
+        found = None
+    known = iam_backends[account]["aws"].access_keys.get(key)
+    if not found or (known and known.status != "Active"):
+        raise ApiError("UnrecognizedClientException", "The security token included in the request is invalid.", 403)
     return Caller(found.arn, key, [_document(policy) for policy in found.collect_policies()]), (
         found.create_credentials().secret_key
     )

@@ -1,5 +1,6 @@
 """The key rack: where a running cloud leaves its address and its throw-away keys, and what programs need to use it."""
 
+import configparser
 import json
 import os
 from dataclasses import asdict, dataclass
@@ -62,6 +63,15 @@ def write(state):
         f"      Session:\n        DefaultS3Bucket: {state.bucket}\n",
     )
     private(home / "cloud.json", json.dumps(asdict(state), indent=1))
+
+
+def keys():
+    """Return the keys of the last cloud, which stay good for the next one, so that kernels need not connect again."""
+    found = configparser.ConfigParser(interpolation=None)
+    found.read(folder() / "credentials")
+    if "default" not in found:
+        return None
+    return found["default"]["aws_access_key_id"], found["default"]["aws_secret_access_key"]
 
 
 def read():

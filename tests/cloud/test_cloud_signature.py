@@ -157,6 +157,10 @@ def test_a_user_may_do_what_a_policy_says(cloud, endpoint, guest):
     assert json.loads(runtime.invoke_endpoint(**request)["Body"].read()) == 12
     with pytest.raises(ClientError, match="not authorized to perform: sagemaker:DeleteEndpoint"):
         client("sagemaker").delete_endpoint(EndpointName=endpoint)
+    key = boto3.client("iam").list_access_keys(UserName=name)["AccessKeyMetadata"][0]["AccessKeyId"]
+    boto3.client("iam").update_access_key(UserName=name, AccessKeyId=key, Status="Inactive")
+    with pytest.raises(ClientError, match="UnrecognizedClientException"):
+        runtime.invoke_endpoint(**request)
 
 
 def test_a_role_can_be_assumed(cloud):
