@@ -174,6 +174,38 @@ def confusion(matrix, names, *, height=5.0):
     return figure
 
 
+def diagram(blocks, arrows=(), *, height=1.4, highlight=()):
+    """Draw named blocks joined by arrows; `blocks` maps a text to its (column, row), an arrow is (from, to, text).
+
+    `height` is that of one row.
+    """
+    columns = max(column for column, _ in blocks.values()) + 1
+    rows = max(row for _, row in blocks.values()) + 1
+    figure, axis = panels(height=height * rows)
+    across, down = 0.78, 0.5  # a block's share of its place; the rest is for the arrows
+    for text, (column, row) in blocks.items():
+        colour = COLOURS[1] if text in highlight else "#e8eef4"
+        corner = (column + (1 - across) / 2, row + (1 - down) / 2)
+        axis.add_patch(Rectangle(corner, across, down, facecolor=colour, edgecolor="black"))
+        axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=9)
+    for start, end, text in arrows:
+        (x1, y1), (x2, y2) = ((column + 0.5, row + 0.5) for column, row in (blocks[start], blocks[end]))
+        if y1 == y2:
+            reach = across / 2 * np.sign(x2 - x1)
+            x1, x2 = x1 + reach, x2 - reach
+        else:
+            reach = down / 2 * np.sign(y2 - y1)
+            y1, y2 = y1 + reach, y2 - reach
+        axis.annotate("", (x2, y2), (x1, y1), arrowprops={"arrowstyle": "-|>", "color": "black"})
+        if text:
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+            axis.text((x1 + x2) / 2, (y1 + y2) / 2, text, ha="center", va="center", fontsize=8, bbox=box)
+    axis.set_xlim(0, columns)
+    axis.set_ylim(rows, 0)  # the first row on top
+    axis.axis("off")
+    return figure
+
+
 def stack(names, shapes, *, height=3.0):
     """Draw what flows through a network, a block a layer: as high as the feature map, as wide as it has channels.
 

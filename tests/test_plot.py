@@ -49,6 +49,9 @@ def test_every_drawing_function_draws():
         plot.bars(["cat", "dog"], [0.9, 0.1], xlabel="probability"),
         plot.curves({"loss": [3, 2, 1], "accuracy": [0, 1, 2]}, xlabel="epoch", ylabel="value"),
         plot.confusion([[5, 1], [0, 6]], ["cat", "dog"]),
+        plot.diagram(
+            {"here": (0, 0), "there": (1, 0), "below": (0, 1)}, [("here", "there", "go"), ("here", "below", "")]
+        ),
         plot.stack(["picture", "conv", "dense"], [(1, 28, 28), (6, 14, 14), (10,)]),
         plot.boxes(PHOTO, [(5, 5, 30, 30)], ["cat"], [0.9]),
         plot.mask(PHOTO, labels, ["nothing", "cat"]),
