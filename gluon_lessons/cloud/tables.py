@@ -11,7 +11,8 @@ class Table:
 
     A record is a dict that a Describe operation can return as it is: it carries EndpointConfigName, EndpointConfigArn,
     CreationTime, LastModifiedTime and whatever `add` and `update` were given. Members that AWS's answer does not
-    know are dropped when the answer is written, so a record may keep private ones.
+    know are dropped when the answer is written, so a record may keep private ones. Names are found in any case, as an
+    ARN has them in lower case.
     """
 
     def __init__(self, kind, arn, missing=None, taken=None):
@@ -27,21 +28,21 @@ class Table:
         """File a new record; a name that is taken answers 400, with `error` as its class."""
         now = datetime.now(UTC)
         with self._lock:
-            if name in self._records:
+            if name.lower() in self._records:
                 raise ApiError(error, self._taken.format(name=name, arn=self._arn(name)))
-            self._records[name] = {
+            self._records[name.lower()] = {
                 f"{self.prefix}Name": name,
                 f"{self.prefix}Arn": self._arn(name),
                 "CreationTime": now,
                 "LastModifiedTime": now,
                 **fields,
             }
-            return dict(self._records[name])
+            return dict(self._records[name.lower()])
 
     def get(self, name, *, error="ValidationException"):
         """Return a copy of a record, by name or ARN; an unknown one answers 400, with `error` as its class."""
         with self._lock:
-            record = self._records.get(name.rpartition("/")[2])
+            record = self._records.get(name.rpartition("/")[2].lower())
             if record is None:
                 raise ApiError(error, self._missing.format(name=name, arn=self._arn(name)))
             return dict(record)
@@ -49,14 +50,14 @@ class Table:
     def update(self, name, **fields):
         """Change fields of a record and its LastModifiedTime; a record deleted meanwhile stays deleted."""
         with self._lock:
-            if name in self._records:
-                self._records[name].update(fields, LastModifiedTime=datetime.now(UTC))
+            if name.lower() in self._records:
+                self._records[name.lower()].update(fields, LastModifiedTime=datetime.now(UTC))
 
     def delete(self, name, *, error="ValidationException"):
         """Remove a record and return it."""
         with self._lock:
             record = self.get(name, error=error)
-            return self._records.pop(record[f"{self.prefix}Name"])
+            return self._records.pop(record[f"{self.prefix}Name"].lower())
 
     def all(self):
         """Return copies of all records, oldest first."""
