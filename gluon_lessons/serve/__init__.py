@@ -28,7 +28,7 @@ class Picture:
 
 
 def archive(network, path, **options) -> Path:
-    """Write the `model.tar.gz` of SageMaker: what `save` writes of a network of the zoo, and the script that serves it."""
+    """Write the `model.tar.gz` of SageMaker: a network of the zoo, and the script that serves it."""
     path = Path(path)
     with tempfile.TemporaryDirectory() as folder, tarfile.open(path, "w:gz") as tar:
         save(network, folder, **options)

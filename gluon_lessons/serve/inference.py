@@ -6,6 +6,7 @@ Nothing but MXNet, NumPy and AWS's toolkit is imported, because this runs where 
 """
 
 import base64
+import contextlib
 import functools
 import io
 import json
@@ -63,8 +64,8 @@ def model_fn(model_dir):
     if about["fuse"] and context.device_type == "cpu":
         net.optimize_for(example, backend="MKLDNN", static_alloc=fixed, static_shape=fixed)
     model = Served(net, about)
-    model(example)
-    mx.nd.waitall()
+    for output in outputs_of(model, example):
+        output.wait_to_read()
     return model
 
 
@@ -119,7 +120,12 @@ def read_picture(body):
         raise ValueError("the picture is neither a JPEG nor a PNG")
     if height * width > MOST_PIXELS:
         raise ValueError(f"the picture has {width} x {height} pixels, more than {MOST_PIXELS}")
-    picture = mx.image.imdecode(body).asnumpy()
+    try:
+        picture = mx.image.imdecode(body).asnumpy()
+    except mx.MXNetError:
+        with contextlib.suppress(mx.MXNetError):
+            mx.nd.waitall()  # or MXNet reports this failure again, to whoever waits next
+        picture = np.empty(0)
     if picture.size == 0:
         raise ValueError("the picture is damaged")
     return picture
@@ -179,7 +185,7 @@ def read_npy(body):
     amount = dtype.itemsize
     for length in shape:
         amount *= length
-    if dtype.hasobject or amount > len(body):
+    if dtype.hasobject or amount > len(body) - file.tell():
         raise ValueError("the header promises more than the body holds")
     return split(np.load(io.BytesIO(body), allow_pickle=False))
 
@@ -265,14 +271,16 @@ def prepare(picture, wanted):
     return mx.nd.array(data), np.array([new_width / width, new_height / height])
 
 
+def outputs_of(model, data):
+    outputs = model(data)
+    return outputs if isinstance(outputs, (list, tuple)) else [outputs]
+
+
 def run(model, picture):
     """Every output of the network for one picture, as arrays, and the share to which the picture was resized."""
     data, share = prepare(picture, model.about["picture"])
     context = mx.gpu() if mx.context.num_gpus() else mx.cpu()
-    outputs = model(data.as_in_context(context))
-    if not isinstance(outputs, (list, tuple)):
-        outputs = [outputs]
-    return [output[0].asnumpy() for output in outputs], share
+    return [output[0].asnumpy() for output in outputs_of(model, data.as_in_context(context))], share
 
 
 def classify(model, picture):
