@@ -13,7 +13,6 @@ import functools
 import importlib
 import json
 import math
-import threading
 from dataclasses import dataclass
 
 import cv2
@@ -21,7 +20,7 @@ import mxnet as mx
 import numpy as np
 from matplotlib.figure import Figure
 
-from gluon_lessons import device, photos, plot, zoo
+from gluon_lessons import boxes, device, photos, plot, zoo
 from gluon_lessons.errors import LessonError
 from gluon_lessons.zoo import ports
 
@@ -32,7 +31,7 @@ NETWORKS = {
     "pose": "posenet_mobilenet0.75",
 }
 FUNCTIONS = {"classify": "classify", "detect": "detect", "segment": "segment", "pose": "poses"}
-OVERLAP = 0.45  # of two boxes of one class that overlap more than this, the surer one stays
+OVERLAP = 0.45  # the default of an SSD
 LARGEST_RCNN = 1000  # pixels of the longer side, as in GluonCV's preset
 
 
@@ -193,10 +192,11 @@ def classify(photo, network=None, *, top: int = 5):
     return _each(photo, lambda one: _classify(one, network, top))
 
 
-def detect(photo, network=None, *, threshold: float = 0.5, overlap: float = OVERLAP):
+def detect(photo, network=None, *, threshold: float = 0.5, overlap: float | None = None):
     """Find things: a box, a name and a score of at least `threshold` for each.
 
-    Of two boxes of one class that overlap by more than `overlap` (intersection over union), only the surer one stays.
+    Of two boxes of one class that overlap by more than `overlap` (intersection over union), only the surer one stays;
+    an SSD takes any value for that, the other networks have theirs built in.
     """
     network = _network(network, "detect")
     return _each(photo, lambda one: _detect(one, network, threshold, overlap))
@@ -281,11 +281,9 @@ def _as_input(picture: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.n
 
 
 def _resize(picture: np.ndarray, height: int, width: int, interpolation=cv2.INTER_LINEAR) -> np.ndarray:
-    return (
-        picture
-        if picture.shape[:2] == (height, width)
-        else cv2.resize(picture, (width, height), None, 0, 0, interpolation)
-    )
+    if picture.shape[:2] == (height, width):
+        return picture
+    return cv2.resize(picture, (width, height), interpolation=interpolation)
 
 
 def _for_boxes(shape: tuple[int, ...], side: int) -> int:
@@ -296,16 +294,27 @@ def _for_boxes(shape: tuple[int, ...], side: int) -> int:
     return cv2.INTER_CUBIC if side > height and side > width else cv2.INTER_LINEAR
 
 
-def _run(network, tensor: np.ndarray) -> list[np.ndarray]:
-    """The network's outputs for one picture, without the batch axis."""
-    outputs = network.net(mx.nd.from_numpy(tensor, zero_copy=True).as_in_context(device()))
-    outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-    return [output[0] for output in outputs]
+def body(network):
+    """The part of a network that is worth computing fast, as a block: all of it, but for an SSD's last step."""
+    return _ssd_body(network.net) if hasattr(network.net, "anchor_generators") else network.net
+
+
+@functools.cache
+def _ssd_body(ssd):
+    block = boxes.SSDBody(ssd)
+    block.hybridize(static_alloc=True, static_shape=True)
+    return block
+
+
+def _run(network, tensor: np.ndarray) -> list:
+    """The network's outputs for a batch of one picture, which is not copied on its way in."""
+    outputs = body(network)(mx.nd.from_numpy(tensor, zero_copy=True).as_in_context(device()))
+    return outputs if isinstance(outputs, list | tuple) else [outputs]
 
 
 def _classify(photo, network, top: int) -> Classes:
     tensor, _ = prepare(photo, network.entry)
-    scores = _run(network, tensor)[0].asnumpy().astype(np.float64)
+    scores = _run(network, tensor)[0].asnumpy()[0].astype(np.float64)
     probabilities = np.exp(scores - scores.max())
     probabilities /= probabilities.sum()
     best = np.argsort(-probabilities, kind="stable")[:top]
@@ -318,46 +327,44 @@ def _classify(photo, network, top: int) -> Classes:
     )
 
 
-_choosing_overlap = threading.Lock()
-
-
-def _detect(photo, network, threshold: float, overlap: float) -> Boxes:
+def _detect(photo, network, threshold: float, overlap: float | None) -> Boxes:
     tensor, (height, width) = prepare(photo, network.entry)
-    with _choosing_overlap:
-        _set_overlap(network, overlap)
-        ids, scores, corners, *masks = (output.asnumpy() for output in _run(network, tensor))
-    ids, scores = ids[:, 0], scores[:, 0]
-    kept = np.flatnonzero((ids >= 0) & (scores >= threshold))
-    kept = kept[np.argsort(-scores[kept], kind="stable")]
-    boxes = corners[kept] * (np.array([width, height] * 2) / np.array([*tensor.shape[:1:-1]] * 2))
-    boxes = np.clip(boxes, 0, [width, height] * 2).astype(np.float32)
-    if masks:
-        from gluoncv.data.transforms.mask import fill
-
-        masks = fill(masks[0][kept], boxes, (width, height)).astype(bool)
+    outputs = [output.asnumpy()[0] for output in _run(network, tensor)]
+    sides = tensor.shape[2:]
+    masks = []
+    if len(outputs) == 2:
+        begun = boxes.anchors(zoo.load(network.entry.name).net, *sides)
+        kinds, scores, corners = boxes.found(*outputs, begun, threshold, OVERLAP if overlap is None else overlap)
+    elif overlap is not None:
+        raise LessonError(f"{network.entry.name} has its overlap built in: leave the argument out, or take an SSD.")
+    else:
+        kinds, scores, corners, *masks = outputs
+        kinds, scores = kinds[:, 0].astype(int), scores[:, 0]
+        kept = np.flatnonzero((kinds >= 0) & (scores >= threshold))
+        kept = kept[np.argsort(-scores[kept], kind="stable")]
+        kinds, scores, corners, masks = kinds[kept], scores[kept], corners[kept], [mask[kept] for mask in masks]
+    corners = corners * np.tile([width / sides[1], height / sides[0]], 2)
+    corners = np.clip(corners, 0, [width, height] * 2).astype(np.float32)
     return Boxes(
         photo=photo,
         provenance=str(network.provenance),
-        boxes=boxes,
-        names=[network.entry.classes[int(index)] for index in ids[kept]],
-        scores=scores[kept],
-        masks=masks if len(masks) else None,
+        boxes=corners,
+        names=[network.entry.classes[kind] for kind in kinds],
+        scores=scores,
+        masks=_pasted(masks[0], corners, (width, height)) if masks else None,
     )
 
 
-def _set_overlap(network, overlap: float):
-    """Every call says which overlap it wants, as the network is shared."""
-    now = getattr(network.net, "nms_thresh", OVERLAP)
-    if overlap == now:
-        return
-    if not hasattr(network.net, "set_nms"):
-        raise LessonError(f"The overlap is fixed to {OVERLAP} in this form of the network. Load the plain one.")
-    network.net.set_nms(overlap, network.net.nms_topk, network.net.post_nms)
+def _pasted(masks: np.ndarray, corners: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Masks as large as their boxes, put where those are."""
+    from gluoncv.data.transforms.mask import fill
+
+    return fill(masks, corners, size).astype(bool) if len(masks) else np.zeros((0, *size[::-1]), bool)
 
 
 def _segment(photo, network) -> Masks:
     tensor, (height, width) = prepare(photo, network.entry)
-    probabilities = mx.nd.softmax(_run(network, tensor)[0], axis=0)  # (class, height, width)
+    probabilities = mx.nd.softmax(_run(network, tensor)[0][0], axis=0)  # (class, height, width)
     labels = mx.nd.argmax(probabilities, axis=0).asnumpy().astype(np.uint8)
     sureness = mx.nd.max(probabilities, axis=0).asnumpy()
     return Masks(
@@ -388,7 +395,7 @@ def _bottom_up(photo, network) -> np.ndarray:
     from gluon_lessons.zoo.ports.posenet import decode
 
     tensor, (height, width) = prepare(photo, network.entry)
-    people = decode(*(output.asnumpy() for output in _run(network, tensor)))
+    people = decode(*(output.asnumpy()[0] for output in _run(network, tensor)))
     return people * [width / tensor.shape[3], height / tensor.shape[2], 1]
 
 
@@ -405,7 +412,7 @@ def _top_down(photo, network) -> np.ndarray:
             to_window[:, 2] = -corner * size / sides
             window = cv2.warpAffine(picture, to_window, size.tolist())
             tensor = _as_input(window, *_constants(network.entry.build))
-            heat = _run(network, tensor)[0].asnumpy()  # (keypoint, rows, columns)
+            heat = _run(network, tensor)[0].asnumpy()[0]  # (keypoint, rows, columns)
             rows, columns = np.unravel_index(heat.reshape(len(heat), -1).argmax(axis=1), heat.shape[1:])
             places = corner + np.stack([columns, rows], axis=1) * sides / heat.shape[:0:-1]
             people.append(np.column_stack([places, heat.max(axis=(1, 2))]))

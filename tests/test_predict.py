@@ -1,11 +1,11 @@
 """Predictions see what GluonCV's presets see, count in the photograph's own pixels, and name their weights' source."""
 
+import concurrent.futures
 import dataclasses
 import io
 import json
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import mxnet as mx
@@ -292,33 +292,41 @@ def test_people_in_the_canteen_are_found():
         assert (both / either).max() > 0.5
 
 
-def test_more_overlap_leaves_more_boxes_and_the_next_call_is_as_before():
-    before = predict.detect("canteen", threshold=0.3)
-    strict, lax = (predict.detect("canteen", threshold=0.3, overlap=overlap) for overlap in (0.05, 0.9))
-    assert len(strict) < len(before) < len(lax)
-    again = predict.detect("canteen", threshold=0.3)
-    assert np.array_equal(again.boxes, before.boxes)
+@pytest.mark.parametrize("name", ["canteen", "motorcycle", "astronaut"])
+@pytest.mark.parametrize("threshold", [0.02, 0.3, 0.5])
+def test_boxes_are_those_of_the_network_itself(name, threshold):
+    network = zoo.load("ssd_300_mobilenet1.0_voc")
+    tensor, (height, width) = predict.prepare(name, network.entry)
+    ids, scores, corners = (output.asnumpy()[0] for output in network.net(mx.nd.array(tensor)))
+    sure = scores[:, 0] >= threshold
+    answer = predict.detect(name, threshold=threshold)
+    assert answer.names == [network.entry.classes[int(index)] for index in ids[sure, 0]]
+    assert np.allclose(answer.scores, scores[sure, 0], atol=1e-5)
+    theirs = np.clip(corners[sure] / 300 * ([width, height] * 2), 0, [width, height] * 2)
+    assert np.allclose(answer.boxes, theirs, atol=0.01)
 
 
-def test_two_threads_with_different_wishes_do_not_disturb_each_other():
-    wishes = {overlap: predict.detect("canteen", threshold=0.3, overlap=overlap).boxes for overlap in (0.05, 0.9)}
-    wrong = []
-
-    def ask(overlap):
-        for _ in range(3):
-            if not np.array_equal(predict.detect("canteen", threshold=0.3, overlap=overlap).boxes, wishes[overlap]):
-                wrong.append(overlap)
-
-    threads = [threading.Thread(target=ask, args=[overlap]) for overlap in wishes]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+def test_more_overlap_leaves_more_boxes():
+    few, some, many = (
+        predict.detect("canteen", threshold=0.3, overlap=overlap) for overlap in (0.05, predict.OVERLAP, 0.9)
+    )
+    assert len(few) < len(some) < len(many)
+    assert np.array_equal(some.boxes, predict.detect("canteen", threshold=0.3).boxes)
 
 
-def test_a_form_of_the_network_with_fixed_overlap_says_so():
-    with pytest.raises(LessonError, match=r"fixed to 0\.45"):
+def test_threads_do_not_disturb_each_other():
+    wishes = [(name, overlap) for name in ("canteen", "astronaut") for overlap in (0.05, 0.9)]
+    expected = [predict.detect(name, threshold=0.3, overlap=overlap).boxes for name, overlap in wishes]
+    with concurrent.futures.ThreadPoolExecutor(4) as threads:
+        answers = list(
+            threads.map(lambda wish: predict.detect(wish[0], threshold=0.3, overlap=wish[1]).boxes, wishes * 5)
+        )
+    for answer, boxes in zip(answers, expected * 5, strict=True):
+        assert np.array_equal(answer, boxes)
+
+
+def test_a_network_with_its_overlap_built_in_says_so():
+    with pytest.raises(LessonError, match="has its overlap built in"):
         predict.detect(np.zeros((9, 9, 3), np.uint8), boxes_stub(), overlap=0.6)
 
 
