@@ -6,6 +6,7 @@ A drawing function returns a figure; `show` puts it on the page:
 """
 
 import base64
+import html
 import io
 
 import matplotlib as mpl
@@ -48,12 +49,35 @@ BONES = (
 
 def show(figure, *, alt, fact):
     """Show `figure` with `alt` for those who cannot see it, and print `fact`, a number that the figure stands for."""
-    png = io.BytesIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(png, format="png")
-    data = {"image/png": base64.b64encode(png.getvalue()).decode(), "text/plain": alt}
+    data = {"image/png": _png(figure), "text/plain": alt}
     display(data, raw=True, metadata={"image/png": {"alt": alt}})
     print(fact)
+
+
+def sliders(draw, *, alt, **settings):
+    """Offer a slider for each setting of `draw`, a function that returns a figure, as (lowest, highest, first).
+
+    Nothing depends on it: where a page has no widgets, a sentence stands in its place.
+    """
+    import ipywidgets  # slow to import, and no other drawing needs it
+
+    controls = {
+        name: ipywidgets.FloatSlider(first, min=lowest, max=highest, step=0.05, description=name)
+        for name, (lowest, highest, first) in settings.items()
+    }
+    picture = ipywidgets.HTML()
+
+    def redraw(_=None):
+        figure = draw(**{name: control.value for name, control in controls.items()})
+        picture.value = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{_png(figure)}">'
+
+    for control in controls.values():
+        control.continuous_update = False  # wait until the learner lets go
+        control.observe(redraw, names="value")
+    redraw()
+    page = ipywidgets.VBox([*controls.values(), picture])._repr_mimebundle_()
+    sentence = f"Sliders for {' and '.join(settings)} appear here while the notebook runs in Jupyter."
+    display({**page, "text/plain": sentence}, raw=True)
 
 
 def panels(rows=1, columns=1, *, height=3.0, **options):
@@ -243,11 +267,29 @@ def draw_boxes(axis, corners, names, scores=None):
     corners = np.asarray(corners, dtype=float).reshape(-1, 4)
     kinds = list(dict.fromkeys(names))
     taken = []
-    for index, (left, top, right, bottom) in enumerate(corners):
+    for index, box in enumerate(corners):
         colour = COLOURS[kinds.index(names[index]) % len(COLOURS)]
-        axis.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=2))
+        _outline(axis, box, colour)
         label = names[index] if scores is None else f"{names[index]} {float(scores[index]):.2f}"
-        _label(axis, label, left, top, colour, taken)
+        _label(axis, label, *box[:2], colour, taken)
+
+
+def boxes_side_by_side(pictures, corners, names, titles, *, height=None):
+    """Draw pictures in a row, each with its boxes, a colour a class; too small for labels, they share one legend."""
+    pictures = [as_picture(picture) for picture in pictures]
+    tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
+    figure, axes = panels(1, len(pictures), height=height or WIDTH / len(pictures) * tallest + 0.7, squeeze=False)
+    kinds = list(dict.fromkeys(name for of_one_picture in names for name in of_one_picture))
+    for axis, picture, found, their_names, title in zip(axes.flat, pictures, corners, names, titles, strict=True):
+        axis.imshow(picture)
+        axis.axis("off")
+        axis.autoscale(False)
+        axis.set_title(title)
+        for box, name in zip(found, their_names, strict=True):
+            _outline(axis, box, COLOURS[kinds.index(name) % len(COLOURS)])
+    legend = [Patch(color=COLOURS[index % len(COLOURS)], label=name) for index, name in enumerate(kinds)]
+    figure.legend(handles=legend, loc="outside lower center", ncols=len(legend) or 1)
+    return figure
 
 
 def mask(picture, labels, names, *, title=None, opacity=0.6, height=None):
@@ -283,6 +325,14 @@ def poses(picture, people, *, boxes=None, threshold=0.5, title=None, height=None
     return figure
 
 
+def _png(figure):
+    """Return the figure as PNG, in base64."""
+    png = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(png, format="png")
+    return base64.b64encode(png.getvalue()).decode()
+
+
 def _canvas(picture, title, height):
     picture = as_picture(picture)
     rows, columns = picture.shape[:2]
@@ -293,6 +343,11 @@ def _canvas(picture, title, height):
     if title:
         axis.set_title(title)
     return figure, axis
+
+
+def _outline(axis, box, colour):
+    left, top, right, bottom = box
+    axis.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=2))
 
 
 def _label(axis, text, left, top, colour, taken):

@@ -4,6 +4,7 @@ import base64
 import io
 import itertools
 
+import ipywidgets
 import numpy as np
 import pytest
 from PIL import Image
@@ -27,6 +28,33 @@ def test_a_figure_is_shown_with_its_alt_text_and_its_fact(shown, capsys):
     assert capsys.readouterr().out == "It is 60 pixels wide.\n"
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     assert picture.width == plot.WIDTH * plot.DPI
+
+
+def test_moving_a_slider_draws_anew_with_its_value(monkeypatch):
+    shown, pages, drawn = [], [], []
+
+    class Page(ipywidgets.VBox):
+        def __init__(self, children):
+            super().__init__(children)
+            pages.append(self)
+
+    monkeypatch.setattr(plot, "display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr(ipywidgets, "VBox", Page)
+
+    def draw(threshold):
+        drawn.append(threshold)
+        return plot.bars(["cat"], [threshold], xlabel="score")
+
+    plot.sliders(draw, alt="A bar as long as the <threshold>.", threshold=(0, 1, 0.5))
+    [data] = shown
+    assert data["text/plain"] == "Sliders for threshold appear here while the notebook runs in Jupyter."
+    [page] = pages
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == page.model_id
+    slider, picture = page.children
+    before = picture.value
+    slider.value = 0.8
+    assert drawn == [0.5, 0.8]
+    assert 'alt="A bar as long as the &lt;threshold&gt;."' in picture.value != before
 
 
 def test_a_figure_without_alt_text_or_fact_is_refused():
@@ -54,6 +82,7 @@ def test_every_drawing_function_draws():
         ),
         plot.stack(["picture", "conv", "dense"], [(1, 28, 28), (6, 14, 14), (10,)]),
         plot.boxes(PHOTO, [(5, 5, 30, 30)], ["cat"], [0.9]),
+        plot.boxes_side_by_side([PHOTO] * 2, [[(5, 5, 30, 30)], []], [["cat"], []], ["one", "none"]),
         plot.mask(PHOTO, labels, ["nothing", "cat"]),
         plot.poses(PHOTO, people, boxes=[(0, 0, 50, 38)]),
     ]
