@@ -240,7 +240,7 @@ def stack(names, shapes, *, height=3.0):
     place = 0.0
     for index, (name, shape) in enumerate(zip(names, shapes, strict=True)):
         flat = len(shape) == 1
-        wide = 0.12 if flat else 0.1 + 0.08 * shape[0] ** 0.5
+        wide = 0.12 if flat else 0.08 + 0.065 * np.log2(shape[0])
         high = 0.25 + 0.12 * np.log2(shape[0]) if flat else max(shape[1] / tallest * 1.8, 0.05)
         colour = COLOURS[1] if flat else COLOURS[0]
         axis.add_patch(Rectangle((place + 0.5 - wide / 2, -high / 2), wide, high, facecolor=colour, edgecolor="black"))
