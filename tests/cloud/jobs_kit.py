@@ -2,9 +2,11 @@
 
 import io
 import json
+import os
 import tarfile
 import time
 import uuid
+from functools import cache
 
 import boto3
 
@@ -17,16 +19,22 @@ def unique(prefix):
 
 
 def client(service="sagemaker"):
-    return boto3.client(service)
+    """Return a client of the cloud that the environment names now."""
+    return _client(service, os.environ["AWS_ENDPOINT_URL"], os.environ["AWS_ACCESS_KEY_ID"])
+
+
+@cache
+def _client(service, address, key):
+    return boto3.session.Session().client(service)
 
 
 def archive(**files):
-    """Return a .tar.gz with files given as train_py="..."; bytes and text are both fine."""
+    """Return a .tar.gz of files: archive(**{"train.py": "..."}); bytes and text are both fine."""
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w:gz") as tar:
         for name, content in files.items():
             data = content if isinstance(content, bytes) else content.encode()
-            info = tarfile.TarInfo(name.replace("__", "/").replace("_", ".", 1) if "." not in name else name)
+            info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
     return out.getvalue()

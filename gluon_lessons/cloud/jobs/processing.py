@@ -140,16 +140,21 @@ class Job:
 
     def run(self):
         """Run the job to its end, whatever that is."""
+        folder = self.cloud.folder("processing", self.name)
         try:
-            self._run()
+            status, fields = self._run(folder)
         except (ApiError, ClientError, OSError) as error:
-            self._finish("Failed", FailureReason=f"ClientError: {error}")
+            status, fields = "Failed", {"FailureReason": f"ClientError: {error}"}
         except Exception as error:
             logging.exception("processing job %s", self.name)
-            self._finish("Failed", FailureReason=f"InternalServerError: {error!r}")
+            status, fields = "Failed", {"FailureReason": f"InternalServerError: {error!r}"}
+        shutil.rmtree(folder, ignore_errors=True)
+        with self.lock:
+            ended = datetime.now(UTC)
+            table(self.cloud).update(self.name, ProcessingJobStatus=status, ProcessingEndTime=ended, **fields)
 
-    def _run(self):
-        folder = self.cloud.folder("processing", self.name)
+    def _run(self, folder):
+        """Return how the job ended, and the fields that say so."""
         count, born = self.request["ProcessingResources"]["ClusterConfig"]["InstanceCount"], int(time.time())
         names = [f"algo-{number}" for number in range(1, count + 1)]
         self.hosts = [
@@ -175,8 +180,7 @@ class Job:
             message = room.path("/opt/ml/output/message")
             if message.exists():
                 fields["ExitMessage"] = message.read_text(errors="replace")[:1024]
-        self._finish(status, **fields)
-        shutil.rmtree(folder)
+        return status, fields
 
     def _furnish(self, room, names, number):
         """Fill a host's room: configuration, inputs, empty folders for the outputs."""
@@ -235,8 +239,3 @@ class Job:
                 reason = f"MaxRuntimeExceeded: the job ran longer than {self.limit} seconds." if late else None
                 return "Stopped", reason
             self.stop.wait(0.1)
-
-    def _finish(self, status, **fields):
-        with self.lock:
-            ended = datetime.now(UTC)
-            table(self.cloud).update(self.name, ProcessingJobStatus=status, ProcessingEndTime=ended, **fields)

@@ -176,7 +176,7 @@ class Job:
         self.interrupted = False
         self.failed = None
         self.metrics = Metrics(cloud, self.name, request["AlgorithmSpecification"].get("MetricDefinitions", []))
-        self.started = None
+        self.started = self.ended = None
 
     def ask_to_stop(self):
         with self.lock:
@@ -188,16 +188,19 @@ class Job:
 
     def run(self):
         """Run the job to its end, whatever that is."""
+        folder = self.cloud.folder("training", self.name)
         try:
-            self._run()
+            ending = self._run(folder)
         except (ApiError, ClientError, OSError) as error:
-            self._finish("Failed", "Failed", FailureReason=f"ClientError: {error}")
+            ending = "Failed", {"FailureReason": f"ClientError: {error}"}
         except Exception as error:
             logging.exception("training job %s", self.name)
-            self._finish("Failed", "Failed", FailureReason=f"InternalServerError: {error!r}")
+            ending = "Failed", {"FailureReason": f"InternalServerError: {error!r}"}
+        shutil.rmtree(folder, ignore_errors=True)
+        self._finish(*ending)
 
-    def _run(self):
-        folder = self.cloud.folder("training", self.name)
+    def _run(self, folder):
+        """Return how the job ended, and the fields that say so."""
         count = self.request["ResourceConfig"]["InstanceCount"]
         self._phase("Starting", "Preparing the instances for training")
         born = int(time.time())
@@ -209,8 +212,8 @@ class Job:
         while (outcome := self._attempt(folder, clock)) == "Interrupted":
             self._phase("Interrupted", "The spot instance was taken back; the job waits for another")
             self._phase("Starting", "Preparing the instances for training")
-        self._leave(outcome, folder)
-        shutil.rmtree(folder)
+        self.ended = datetime.now(UTC)
+        return outcome, self._leave(outcome, folder)
 
     def _attempt(self, folder, clock):
         """Run the script on every host until one outcome stands: its own, Stopped, a limit, or Interrupted."""
@@ -348,8 +351,7 @@ class Job:
             host.checkpoints.sync()
 
     def _leave(self, outcome, folder):
-        """Store what the job leaves, and close it."""
-        ended, fields = datetime.now(UTC), {}
+        """Store what the job leaves, and return the fields that tell of it."""
         self._phase("Uploading", "Uploading generated training model")
         output = self.request["OutputDataConfig"]
         place = store.join(output["S3OutputPath"], self.name, "output")
@@ -357,20 +359,17 @@ class Job:
         data = [room.path("/opt/ml/output/data") for room in rooms_]
         if any(store.files(part) for part in data):
             store.archive(self.cloud, data, folder / "output.tar.gz", store.join(place, "output.tar.gz"))
-        if outcome != "Failed":
-            model = [room.path("/opt/ml/model") for room in rooms_]
-            if output.get("CompressionType") == "NONE":
-                for part in model:
-                    store.upload(self.cloud, part, store.join(place, "model"))
-                uri = store.join(place, "model") + "/"
-            else:
-                uri = store.join(place, "model.tar.gz")
-                store.archive(self.cloud, model, folder / "model.tar.gz", uri)
-            fields["ModelArtifacts"] = {"S3ModelArtifacts": uri}
+        if outcome == "Failed":
+            return {"FailureReason": self._reason()}
+        model = [room.path("/opt/ml/model") for room in rooms_]
+        if output.get("CompressionType") == "NONE":
+            for part in model:
+                store.upload(self.cloud, part, store.join(place, "model"))
+            uri = store.join(place, "model") + "/"
         else:
-            fields["FailureReason"] = self._reason()
-        status = outcome if outcome in FINISHED else "Stopped"
-        self._finish(status, outcome, ended, **fields)
+            uri = store.join(place, "model.tar.gz")
+            store.archive(self.cloud, model, folder / "model.tar.gz", uri)
+        return {"ModelArtifacts": {"S3ModelArtifacts": uri}}
 
     def _reason(self):
         """Return the failure that the toolkit reported, with the script's own last words in it."""
@@ -396,20 +395,20 @@ class Job:
             **fields,
         )
 
-    def _finish(self, status, secondary, ended=None, **fields):
-        ended = ended or datetime.now(UTC)
-        self._phase(secondary, fields.get("FailureReason", f"Training job {secondary.lower()}"))
+    def _finish(self, outcome, fields):
+        self._phase(outcome, fields.get("FailureReason", f"Training job {outcome.lower()}"))
         past = table(self.cloud).get(self.name)["SecondaryStatusTransitions"]
         past[-1]["EndTime"] = past[-1]["StartTime"]
         if self.started:
+            ended = self.ended or datetime.now(UTC)
             seconds = max(1, math.ceil((ended - self.started).total_seconds()))
             # Nothing is saved here by spot, which has no price: AWS would bill fewer seconds.
             fields |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds, "TrainingEndTime": ended}
         with self.lock:
             table(self.cloud).update(
                 self.name,
-                TrainingJobStatus=status,
-                SecondaryStatus=secondary,
+                TrainingJobStatus=outcome if outcome in FINISHED else "Stopped",
+                SecondaryStatus=outcome,
                 SecondaryStatusTransitions=past,
                 FinalMetricDataList=list(self.metrics.last.values()),
                 **fields,

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import logging
+import shutil
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -119,21 +120,26 @@ class Job:
 
     def run(self):
         """Run the job to its end, whatever that is."""
-        servers = []
+        servers, folder = [], self.cloud.folder("transform", self.name)
         try:
-            self._run(servers)
+            status, reason = self._run(servers, folder)
         except ServingFailed as error:
-            self._finish("Failed", FailureReason=f"AlgorithmError: The model could not be loaded: {error}"[:1024])
+            status, reason = "Failed", f"AlgorithmError: The model could not be loaded: {error}"
         except (ApiError, ClientError) as error:
-            self._finish("Failed", FailureReason=f"ClientError: {error}"[:1024])
+            status, reason = "Failed", f"ClientError: {error}"
         except Exception as error:
             logging.exception("transform job %s", self.name)
-            self._finish("Failed", FailureReason=f"InternalServerError: {error!r}"[:1024])
-        finally:
-            for server in servers:
-                server.stop()
+            status, reason = "Failed", f"InternalServerError: {error!r}"
+        for server in servers:
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+        fields = {"FailureReason": reason[:1024]} if reason else {}
+        with self.lock:
+            ended = datetime.now(UTC)
+            table(self.cloud).update(self.name, TransformJobStatus=status, TransformEndTime=ended, **fields)
 
-    def _run(self, servers):
+    def _run(self, servers, folder):
+        """Return how the job ended, and the reason if it failed."""
         born, strategy = int(time.time()), "MULTI_RECORD" if self.several else "SINGLE_RECORD"
         concurrent = self.request.get("MaxConcurrentTransforms") or 1
         environment = self.container.get("Environment", {}) | self.request.get("Environment", {})
@@ -144,7 +150,7 @@ class Job:
             "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(concurrent),
         }
         count = self.request["TransformResources"]["InstanceCount"]
-        logs = [self.cloud.folder("transform", self.name) / f"{number}.log" for number in range(1, count + 1)]
+        logs = [folder / f"{number}.log" for number in range(1, count + 1)]
         diaries = [Diary(self.cloud, LOGS, f"{self.name}/algo-{n}-{born}") for n in range(1, count + 1)]
         self.log = Diary(self.cloud, LOGS, f"{self.name}/algo-1-{born}/data-log")
         self._note(f"MaxConcurrentTransforms={concurrent}, MaxPayloadInMB={self.limit >> 20}, BatchStrategy={strategy}")
@@ -163,14 +169,11 @@ class Job:
                 if log.exists():
                     diary.pull(log, last=True)
         if self._over():
-            self._finish("Stopped")
-        elif self.errors:
-            reason = (
-                f"ClientError: {len(self.errors)} of {len(self.items)} objects failed, the first with {self.errors[0]}"
-            )
-            self._finish("Failed", FailureReason=f"{reason} See job logs for more information."[:1024])
-        else:
-            self._finish("Completed")
+            return "Stopped", None
+        if self.errors:
+            reason = f"{len(self.errors)} of {len(self.items)} objects failed, the first with {self.errors[0]}"
+            return "Failed", f"ClientError: {reason} See job logs for more information."
+        return "Completed", None
 
     def _serve(self, environment, log):
         container = self.container
@@ -250,8 +253,3 @@ class Job:
     def _note(self, text):
         with self.lock:
             self.log.write([f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}:[sagemaker logs]: {text}"])
-
-    def _finish(self, status, **fields):
-        with self.lock:
-            ended = datetime.now(UTC)
-            table(self.cloud).update(self.name, TransformJobStatus=status, TransformEndTime=ended, **fields)
