@@ -7,7 +7,6 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 SITE_PACKAGES = str(Path(np.__file__).parent.parent)
 PROJECT = str(Path(__file__).parent.parent)
@@ -29,7 +28,8 @@ def fresh(code, *options, **environment):
 
 
 def test_both_import_bare_and_in_silence():
-    assert fresh("import mxnet, gluoncv") == ("", "")
+    code = "import mxnet, gluoncv, os; assert os.environ['MXNET_SUBGRAPH_VERBOSE'] == '0'"
+    assert fresh(code) == ("", "")
 
 
 def test_importing_the_package_imports_nothing_heavy():
@@ -37,13 +37,14 @@ def test_importing_the_package_imports_nothing_heavy():
     assert fresh(code) == ("[]\n", "")
 
 
-def test_numpy_and_matplotlib_take_an_ndarray_as_it_is():
+def test_numpy_matplotlib_and_scipy_get_along_with_it():
     code = """
         import matplotlib
         matplotlib.use("agg")
         import matplotlib.pyplot as plt
         import mxnet as mx
         import numpy as np
+        import scipy.sparse
 
         array = mx.nd.arange(6).reshape((2, 3))
         assert np.asarray(array).tolist() == [[0, 1, 2], [3, 4, 5]]
@@ -51,19 +52,10 @@ def test_numpy_and_matplotlib_take_an_ndarray_as_it_is():
         assert np.asarray(array, dtype="uint8").dtype == np.uint8
         assert plt.imshow(array).get_array().shape == (2, 3)
         assert isinstance(np.float32(2) * array, mx.nd.NDArray)
+        matrix = scipy.sparse.csr_matrix([[0.0, 2.0]])
+        assert mx.nd.sparse.csr_matrix(matrix).asnumpy().tolist() == [[0, 2]]
+        assert mx.nd.sparse.array(matrix.astype("float32")).stype == "csr"
         assert (np.bool, np.int, np.float, np.complex, np.object, np.str) == (bool, int, float, complex, object, str)
-    """
-    assert fresh(code) == ("", "")
-
-
-def test_sparse_matrices_of_scipy_are_taken():
-    code = """
-        import mxnet as mx
-        import scipy.sparse
-
-        matrix = mx.nd.sparse.csr_matrix(scipy.sparse.csr_matrix([[0.0, 2.0]]))
-        assert matrix.asnumpy().tolist() == [[0, 2]]
-        assert mx.nd.sparse.array(scipy.sparse.csr_matrix([[0.0, 2.0]], dtype="float32")).stype == "csr"
     """
     assert fresh(code, "-W", "error:Please import:DeprecationWarning") == ("", "")
 
@@ -168,23 +160,20 @@ def test_networks_are_built_and_read_in_silence(tmp_path):
     assert fresh(code) == ("", "")
 
 
-def test_a_learners_own_second_initialize_is_still_remarked_upon():
+def test_what_a_person_does_or_asks_for_is_not_hushed():
     code = """
+        import os
         import mxnet as mx
+
+        assert os.environ["MXNET_SUBGRAPH_VERBOSE"] == "2"
 
         layer = mx.gluon.nn.Dense(2, in_units=3)
         layer.initialize()
         layer.initialize()
     """
-    printed, aside = fresh(code)
+    printed, aside = fresh(code, MXNET_SUBGRAPH_VERBOSE="2")
     assert printed == ""
     assert "Parameter 'dense0_weight' is already initialized" in aside
-
-
-@pytest.mark.parametrize(("chosen", "found"), [({}, "0"), ({"MXNET_SUBGRAPH_VERBOSE": "2"}, "2")])
-def test_the_graph_compiler_is_quiet_unless_asked(chosen, found):
-    code = "import mxnet, os; print(os.environ['MXNET_SUBGRAPH_VERBOSE'])"
-    assert fresh(code, **chosen) == (f"{found}\n", "")
 
 
 def test_reloading_keeps_what_is_loaded():

@@ -28,6 +28,9 @@ STAMP = "ready.json"
 ROOM = 4.0  # GB that the environment and the packages on their way there take
 QUESTION = "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', sys.executable))"
 
+# What pip and uv print.
+DISK_IS_FULL = ("No space left on device", "os error 28")
+HASH_DIFFERS = ("DO NOT MATCH THE HASHES", "Hash mismatch")
 NETWORK_IS_DOWN = (
     "NewConnectionError",
     "NameResolutionError",
@@ -170,7 +173,7 @@ def make_venv(venv, python, uv):
             "(Debian and Ubuntu: `apt install python3-venv`) and run the same command again."
         )
     if done.returncode:
-        raise SetupError(done.stdout + "\n" + explain(done.stdout))
+        raise SetupError(explain(done.stdout))
 
 
 def carry_out(venv, command, total=0):
@@ -195,20 +198,20 @@ def carry_out(venv, command, total=0):
         raise
     reader.join()
     if process.returncode:
-        raise SetupError("".join(lines[-15:]) + "\n" + explain("".join(lines)))
+        raise SetupError(explain("".join(lines)))
 
 
 def follow(process, lines, venv, total):
     """Show how many packages have come and how many are unpacked, until the process ends."""
     line, started = Line(), time.time()
     while process.poll() is None:
-        seen = list(lines)
-        fetched = sum(text.startswith(("Collecting ", "Processing ", "Downloaded ")) for text in seen)
+        seen = [text.split() for text in list(lines) if text.strip()]
+        fetched = sum(words[0] in ("Collecting", "Processing", "Downloaded") for words in seen)
         unpacked = sum(1 for _ in venv.glob("lib/python3*/site-packages/*.dist-info"))
         if total and unpacked > 5:  # a new environment has one or two
             line.show("unpacked", min(unpacked, total), total, started)
         elif total:
-            now = [text.split()[1] for text in seen if text.split()[:1] == ["Downloading"]][-1:]
+            now = [words[1] for words in seen if words[0] in ("Downloading", "Downloaded")][-1:]
             line.show("fetched", min(fetched, total), total, started, *now)
         time.sleep(0.1)
     line.end()
@@ -257,19 +260,20 @@ def check_room(folder):
 
 
 def explain(output):
-    """Return the sentence for an installer's last words."""
-    if "No space left on device" in output or "os error 28" in output:
+    """Return the sentence for an installer's failure, below its last words where those say more."""
+    if any(sign in output for sign in DISK_IS_FULL):
         return f"The disk is full: make room (the environment needs {ROOM:.0f} GB) and run the same command again."
     if any(sign in output for sign in NETWORK_IS_DOWN):
         return (
             "The package index does not answer, and a first set-up needs the network: "
             "connect and run the same command again."
         )
-    if "DO NOT MATCH THE HASHES" in output or "Hash mismatch" in output:
-        return (
-            "A package is not the one that requirements.lock names: `pip cache purge`, then run the same command again."
-        )
-    return "The installer stopped for the reason above: mend it and run the same command again."
+    last_words = "\n".join(output.splitlines()[-15:])
+    if any(sign in output for sign in HASH_DIFFERS):
+        cure = "A package is not the one that requirements.lock names: `pip cache purge`, then the same command again."
+    else:
+        cure = "The installer stopped for the reason above: mend it and run the same command again."
+    return f"{last_words}\n\n{cure}"
 
 
 @contextlib.contextmanager
