@@ -141,21 +141,17 @@ def test_it_needs_no_distutils():
     assert fresh(code) == ("", "")
 
 
-def test_networks_are_built_and_read_in_silence(tmp_path):
-    code = f"""
+def test_networks_are_built_and_read_in_silence():
+    code = """
         import mxnet as mx
         from gluoncv import model_zoo
 
         network = model_zoo.get_model("psp_resnet50_ade", pretrained_base=False)
         network.initialize()
 
-        tiny = mx.gluon.nn.Dense(2, in_units=3)
-        tiny.initialize()
-        tiny.hybridize()
-        tiny(mx.nd.ones((1, 3)))
-        tiny.export({str(tmp_path / "tiny")!r})
-        mx.gluon.SymbolBlock.imports({str(tmp_path / "tiny-symbol.json")!r}, ["data"])
-        mx.sym.load({str(tmp_path / "tiny-symbol.json")!r}).optimize_for("MKLDNN")
+        data = mx.sym.var("data")
+        mx.gluon.SymbolBlock(mx.sym.relu(data), data)
+        mx.sym.relu(data).optimize_for("MKLDNN")
     """
     assert fresh(code) == ("", "")
 
