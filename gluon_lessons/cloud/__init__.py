@@ -10,6 +10,7 @@ SDK and the aws command line do the rest. With GLUON_LESSONS_AWS=1 it uses your 
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from gluon_lessons.errors import LessonError
 
-START_WITHIN = 60  # seconds
+START_WITHIN, STOP_WITHIN = 60, 20  # seconds
 _daemon = None  # kept, so that Python does not remark that it still runs
 
 
@@ -88,20 +89,19 @@ def start(owner=None):
 
 def stop():
     """Stop the cloud and everything it started; return whether it ran."""
-    import psutil
-
     from gluon_lessons.cloud import state
 
     running = state.read()
-    if running:
-        process = psutil.Process(running.pid)
-        process.terminate()
-        try:
-            process.wait(20)
-        except psutil.TimeoutExpired:
-            process.kill()
-            process.wait()
-    return bool(running)
+    if not running:
+        return False
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        os.kill(running.pid, sign)
+        deadline = time.monotonic() + STOP_WITHIN
+        while time.monotonic() < deadline:
+            if not state.is_running(running.pid, running.started):
+                return True
+            time.sleep(0.05)
+    raise LessonError(f"The local cloud does not end; end process {running.pid} yourself.")
 
 
 def _launch(home, stay):
@@ -109,9 +109,18 @@ def _launch(home, stay):
 
     command = [sys.executable, "-m", "gluon_lessons.cloud.daemon", *(["--stay"] if stay else [])]
     global _daemon
+    # The learner's own account stays outside.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
     with (home / "daemon.log").open("wb") as output:
         _daemon = subprocess.Popen(
-            command, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command,
+            cwd="/",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
         )
     deadline = time.monotonic() + START_WITHIN
     while time.monotonic() < deadline and _daemon.poll() is None:

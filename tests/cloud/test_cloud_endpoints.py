@@ -1,8 +1,8 @@
 """Endpoints are made, called, shifted, replaced, watched and deleted, and what goes wrong says so."""
 
-import base64
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -24,6 +24,13 @@ def test_a_model_answers(desk, endpoint):
     inside, _ = desk.ask(endpoint, {})
     assert inside["cwd"].startswith(state.read().run)
     assert inside["variables"]["AWS_ENDPOINT_URL"] == state.read().url
+
+
+def test_bytes_go_through_unchanged(desk, endpoint):
+    body = bytes(range(256)) * 4000
+    reply = desk.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType="application/octet-stream")
+    assert reply["Body"].read() == body[::-1]
+    assert reply["ContentType"] == "application/octet-stream"
 
 
 def refused(desk, endpoint, body=b"[1, 2, 3]", content_type="application/json", **members):
@@ -93,28 +100,29 @@ def test_what_cannot_be_made_says_why(desk, cloud):
     assert "nothing" not in desk.endpoints()
 
 
-@pytest.mark.parametrize(
-    ("files", "reason"),
-    [
-        ({"code/inference.py": SCRIPT}, "FileNotFoundError.*factor.json"),
-        ({"factor.json": "1", "code/inference.py": "def model_fn(:"}, "SyntaxError.*inference.py, line 1"),
-        ({"factor.json": "1", "code/inference.py": "import nowhere_to_be_found"}, "No module named 'nowhere_to_be"),
-        ({"factor.json": "1", "code/inference.py": "x = 1"}, "default model_fn: missing file model-symbol.json"),
-        ({"factor.json": "1"}, "No module named 'inference'"),
-        ("not an archive", "not a tar.gz archive that can be unpacked"),
-        ({"../../escape.py": "x = 1"}, "outside the destination"),
-    ],
-)
-def test_a_model_that_cannot_be_loaded_fails_with_the_reason(desk, files, reason):
-    data = files.encode() if isinstance(files, str) else archive(files)
-    name = desk.create(desk.config(desk.variant("only", desk.model(data))))
-    found = desk.settled(name)
-    assert found["EndpointStatus"] == "Failed"
-    assert "production variant only did not pass the ping health check" in found["FailureReason"]
-    with pytest.raises(AssertionError, match=reason):
-        raise AssertionError(found["FailureReason"])
-    assert refused(desk, name)["Error"]["Code"] == "ValidationError"
-    desk.delete(name)
+def test_models_that_cannot_be_loaded_fail_with_the_reason(desk):
+    broken = {
+        "FileNotFoundError.*factor.json": {"code/inference.py": SCRIPT},
+        "SyntaxError.*inference.py, line 1": {"factor.json": "1", "code/inference.py": "def model_fn(:"},
+        "No module named 'nowhere_at_all'": {"factor.json": "1", "code/inference.py": "import nowhere_at_all"},
+        "default model_fn: missing file model-symbol": {"factor.json": "1", "code/inference.py": "x = 1"},
+        "No module named 'inference'": {"factor.json": "1"},
+        "not a tar.gz archive that can be unpacked": None,
+        "outside the destination": {"../../escape.py": "x = 1"},
+    }
+    names = {}
+    for reason, files in broken.items():
+        data = archive(files) if files else b"not an archive"
+        names[reason] = desk.create(desk.config(desk.variant("only", desk.model(data))))
+    for reason, name in names.items():
+        found = desk.settled(name)
+        assert found["EndpointStatus"] == "Failed"
+        assert "production variant only did not pass the ping health check" in found["FailureReason"]
+        assert re.search(reason, found["FailureReason"])
+        assert refused(desk, name)["Error"]["Code"] == "ValidationError"
+        with pytest.raises(ClientError, match="Cannot update failed endpoint"):
+            desk.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=found["EndpointConfigName"])
+        desk.delete(name)
 
 
 def processes():
@@ -228,31 +236,32 @@ def test_a_canary_in_alarm_rolls_back(desk):
     desk.delete(name)
 
 
+def total(metric, endpoint, variant):
+    now = datetime.now(UTC)
+    points = boto3.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/SageMaker",
+        MetricName=metric,
+        Dimensions=[{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=1),
+        Period=3600,
+        Statistics=["Sum"],
+    )["Datapoints"]
+    return sum(point["Sum"] for point in points)
+
+
 def test_requests_are_counted(desk, endpoint):
-    dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": "only"}]
-
-    def total(metric):
-        now = datetime.now(UTC)
-        points = boto3.client("cloudwatch").get_metric_statistics(
-            Namespace="AWS/SageMaker",
-            MetricName=metric,
-            Dimensions=dimensions,
-            StartTime=now - timedelta(hours=1),
-            EndTime=now + timedelta(minutes=1),
-            Period=3600,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return sum(point["Sum"] for point in points)
-
     time.sleep(1.5)  # what earlier tests did is delivered
-    calls, errors = total("Invocations"), total("Invocation4XXErrors")
+    calls, errors = total("Invocations", endpoint, "only"), total("Invocation4XXErrors", endpoint, "only")
     desk.ask(endpoint, [1, 2, 3])
     refused(desk, endpoint, b"{")
-    until(lambda: total("Invocations") == calls + 2)
-    assert total("Invocation4XXErrors") == errors + 1
+    until(lambda: total("Invocations", endpoint, "only") == calls + 2)
+    assert total("Invocation4XXErrors", endpoint, "only") == errors + 1
 
 
-def test_requests_are_captured(desk, cloud):
+@pytest.fixture(scope="module")
+def rich(desk, cloud):
+    """An endpoint with two copies of a model, a shadow, a variable and data capture."""
     capture = {
         "EnableCapture": True,
         "InitialSamplingPercentage": 100,
@@ -260,13 +269,21 @@ def test_requests_are_captured(desk, cloud):
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
         "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
     }
-    name = desk.deploy(2, DataCaptureConfig=capture)
-    desk.ask(name, [1, 2, 3], InferenceId="mine")
-    found = desk.sagemaker.describe_endpoint(EndpointName=name)["DataCaptureConfig"]
+    only = desk.variant("only", desk.model(multiplier(2), Environment={"FLAVOUR": "mint"}), weight=2, count=2)
+    shadow = desk.variant("shadow", desk.model(multiplier(100)), weight=1)
+    name = desk.create(desk.config(only, ShadowProductionVariants=[shadow], DataCaptureConfig=capture))
+    assert desk.settled(name)["EndpointStatus"] == "InService"
+    yield name
+    desk.delete(name)
+
+
+def test_requests_are_captured(desk, cloud, rich):
+    desk.ask(rich, [1, 2, 3], InferenceId="mine")
+    found = desk.sagemaker.describe_endpoint(EndpointName=rich)["DataCaptureConfig"]
     assert (found["CaptureStatus"], found["CurrentSamplingPercentage"]) == ("Started", 100)
 
     def files():
-        prefix = f"captured/{name}/only/{datetime.now(UTC):%Y/%m/%d}/"
+        prefix = f"captured/{rich}/only/{datetime.now(UTC):%Y/%m/%d}/"
         return desk.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=prefix).get("Contents")
 
     key = until(files)[0]["Key"]
@@ -281,31 +298,22 @@ def test_requests_are_captured(desk, cloud):
     }
     assert sides["endpointOutput"]["data"] == "12.0"
     assert line["eventMetadata"]["inferenceId"] == "mine"
-    desk.delete(name)
 
 
-def test_a_shadow_gets_copies_and_answers_nobody(desk):
-    shadow = desk.variant("shadow", desk.model(multiplier(100)), 1)
-    config = desk.config(desk.variant("only", desk.model(multiplier(1)), 2), ShadowProductionVariants=[shadow])
-    name = desk.create(config)
-    assert desk.settled(name)["EndpointStatus"] == "InService"
-    assert {desk.ask(name, [1, 1, 1]) for _ in range(10)} == {(3, "only")}
-    now = datetime.now(UTC)
+def test_copies_take_turns_and_get_their_variables(desk, rich):
+    inside = [desk.ask(rich, {})[0] for _ in range(2)]
+    assert inside[0]["pid"] != inside[1]["pid"]
+    assert [one["variables"]["FLAVOUR"] for one in inside] == ["mint", "mint"]
 
+
+def test_a_shadow_gets_copies_and_answers_nobody(desk, rich):
     def copies():
-        points = boto3.client("cloudwatch").get_metric_statistics(
-            Namespace="AWS/SageMaker",
-            MetricName="Invocations",
-            Dimensions=[{"Name": "EndpointName", "Value": name}, {"Name": "VariantName", "Value": "shadow"}],
-            StartTime=now - timedelta(minutes=5),
-            EndTime=now + timedelta(minutes=5),
-            Period=600,
-            Statistics=["Sum"],
-        )["Datapoints"]
-        return sum(point["Sum"] for point in points) == 5
+        return total("Invocations", rich, "shadow")
 
-    until(copies)
-    desk.delete(name)
+    time.sleep(1.5)  # what earlier tests did is delivered
+    before = copies()
+    assert {desk.ask(rich, [1, 1, 1]) for _ in range(10)} == {(6, "only")}
+    until(lambda: copies() == before + 5)
 
 
 def back_within(desk, name, seconds):
@@ -354,29 +362,3 @@ def test_the_plain_server_gives_the_same_answers(desk, tmp_path, monkeypatch):
         back_within(other, name, 30)
     finally:
         room.stop()
-
-
-def test_variables_and_missing_packages_reach_the_model(desk):
-    name = desk.create(
-        desk.config(desk.variant("only", desk.model(multiplier(2), Environment={"FLAVOUR": "mint"}), count=2))
-    )
-    assert desk.settled(name)["EndpointStatus"] == "InService"
-    inside = [desk.ask(name, {})[0] for _ in range(2)]
-    assert inside[0]["variables"]["FLAVOUR"] == "mint"
-    assert inside[0]["pid"] != inside[1]["pid"]
-    desk.delete(name)
-
-
-def test_bytes_go_through_unchanged(desk):
-    script = SCRIPT.replace(
-        'if content_type != "application/json":',
-        'if content_type == "application/octet-stream":\n        return bytes(data)[::-1], content_type\n'
-        '    if content_type != "application/json":',
-    )
-    name = desk.create(desk.config(desk.variant("only", desk.model(multiplier(1, script)))))
-    desk.settled(name)
-    body = base64.b64decode(b"/9j/AAECAwQ=") * 100_000
-    reply = desk.runtime.invoke_endpoint(EndpointName=name, Body=body, ContentType="application/octet-stream")
-    assert reply["Body"].read() == body[::-1]
-    assert reply["ContentType"] == "application/octet-stream"
-    desk.delete(name)

@@ -17,6 +17,8 @@ def model_fn(model_dir):
 
 
 def transform_fn(net, data, content_type, accept):
+    if content_type == "application/octet-stream":
+        return bytes(data)[::-1], content_type
     if content_type != "application/json":
         raise BaseInferenceToolkitError(415, f"{content_type} is not read here; send application/json.", "Unsupported")
     try:
@@ -37,4 +39,4 @@ def misbehave(request):
         os._exit(1)
     if "raise" in request:
         raise RuntimeError(request["raise"])
-    return {"pid": os.getpid(), "cwd": os.getcwd(), "variables": dict(os.environ)}
+    return {"pid": os.getpid(), "cwd": str(Path.cwd()), "variables": dict(os.environ)}

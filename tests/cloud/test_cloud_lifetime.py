@@ -1,0 +1,206 @@
+"""The cloud starts once, is found, stays private to its owner, and leaves nothing behind however it ends."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import boto3
+import psutil
+import pytest
+from click.testing import CliRunner
+from serving_kit import Desk, until
+
+from gluon_lessons import cloud as room
+from gluon_lessons.cloud import state
+from gluon_lessons.cloud.commands import group
+from gluon_lessons.errors import LessonError
+
+# A notebook's kernel: it connects, says so, and lives until it is killed.
+KERNEL = "from gluon_lessons import cloud; cloud.connect(); print('connected', flush=True); input()"
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """A folder for a cloud of one test, which does not outlive it."""
+    before = dict(os.environ)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    os.environ["GLUON_LESSONS_CLOUD"] = str(tmp_path)
+    yield tmp_path
+    room.stop()
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def command(*args):
+    done = CliRunner().invoke(group, args)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def family():
+    """Return the processes of the running cloud."""
+    cloud = psutil.Process(state.read().pid)
+    return [cloud, *cloud.children(recursive=True)]
+
+
+def assert_gone(processes, run):
+    until(lambda: not [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE])
+    until(lambda: not Path(run).exists())
+
+
+def test_the_commands_start_show_and_stop(home):
+    with pytest.raises(LessonError, match="gluon-lessons cloud start"):
+        command("status")
+    assert "127.0.0.1" in command("start")
+    first = state.read()
+    command("start")
+    assert state.read() == first
+    variables = dict(
+        line.removeprefix("export ").split("=", 1) for line in command("env").splitlines() if line.startswith("export")
+    )
+    assert variables["AWS_ENDPOINT_URL"] == first.url
+    assert "ready at" in command("logs")
+    with pytest.raises(LessonError, match="no log of nobody"):
+        command("logs", "nobody")
+    assert "processes" in command("status")
+    for name in ("cloud.json", "credentials", "config", "sagemaker.yaml"):
+        assert stat.S_IMODE((home / name).stat().st_mode) == 0o600, name
+    processes = family()
+    assert "has stopped" in command("stop")
+    assert_gone(processes, first.run)
+    assert "was not running" in command("stop")
+
+
+def test_two_kernels_at_once_start_one_cloud(home):
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(room.start(os.getpid()).pid)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(found)) == 1
+
+
+@pytest.fixture
+def kernel():
+    """A function that starts kernels, all of which are ended."""
+    kernels = []
+
+    def start():
+        kernels.append(_kernel())
+        return kernels[-1]
+
+    yield start
+    for process in kernels:
+        process.kill()
+        process.communicate()
+
+
+def _kernel():
+    process = subprocess.Popen([sys.executable, "-c", KERNEL], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    while process.stdout.readline() != "connected\n":
+        assert process.poll() is None
+    return process
+
+
+def connect_as_guest():
+    """Use the running cloud without owning it."""
+    running = state.read()
+    keys = (running.access_key, running.secret_key)
+    os.environ.update(state.environment(running.url, keys, running.region))
+    return Desk(room.Session(True, running.region, running.account, running.role, running.bucket))
+
+
+def test_a_cloud_outlives_a_restart_of_its_kernel_but_not_its_last_kernel(home, kernel):
+    first = kernel()
+    desk = connect_as_guest()
+    name = desk.deploy(2)
+    running, processes = state.read(), family()
+    assert len(processes) > 3
+    for process in processes:
+        for connection in process.net_connections(kind="inet"):
+            assert connection.laddr.ip.removeprefix("::ffff:") == "127.0.0.1"
+    first.kill()
+    first.wait()
+    second = kernel()
+    assert state.read() == running
+    assert desk.ask(name, [1, 2, 3]) == (12, "only")
+    second.kill()
+    second.wait()
+    assert_gone(processes, running.run)
+    assert state.read() is None
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_outlives_a_cloud_that_is_ended(home, how):
+    running = room.start()
+    name = connect_as_guest().deploy(2)
+    processes = family()
+    assert len(processes) > 3
+    os.kill(running.pid, how)
+    assert_gone(processes, running.run)
+    again = room.start()
+    assert again.pid != running.pid
+    assert name not in connect_as_guest().endpoints()
+
+
+def test_connecting_leads_every_client_here(home, capsys):
+    elsewhere = {
+        "AWS_PROFILE": "work",
+        "AWS_SESSION_TOKEN": "token",
+        "AWS_ENDPOINT_URL_S3": "https://s3.example",
+        "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
+    }
+    os.environ.update(elsewhere)
+    session = room.connect()
+    assert session.local
+    assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"} & set(os.environ)
+    for service in ("s3", "sagemaker", "sagemaker-runtime", "sts", "iam", "logs", "cloudwatch"):
+        assert boto3.client(service).meta.endpoint_url == state.read().url
+    assert boto3.client("sts").get_caller_identity()["Account"] == session.account
+    assert session.bucket in capsys.readouterr().out
+    before = dict(os.environ)
+    room.connect()
+    assert dict(os.environ) == before
+
+
+def test_aws_needs_to_be_asked_for_and_says_what_it_costs(home, capsys):
+    running = room.start()
+    # The local cloud plays AWS: an account that the environment leads to.
+    os.environ.update(state.environment(running.url, (running.access_key, running.secret_key), running.region))
+    os.environ["GLUON_LESSONS_AWS"] = "1"
+    with pytest.raises(LessonError, match="GLUON_LESSONS_ROLE"):
+        room.connect()
+    os.environ["GLUON_LESSONS_ROLE"] = "arn:aws:iam::1:role/mine"
+    session = room.connect(endpoint="mine", instance_type="ml.m5.xlarge")
+    assert not session.local
+    said = capsys.readouterr().out
+    for words in (running.account, "us-east-1", "arn:aws:iam::1:role/mine", "$0.23 an hour"):
+        assert words in said
+    assert "aws sagemaker delete-endpoint --endpoint-name mine" in said
+    os.environ["AWS_SECRET_ACCESS_KEY"] = "wrong"
+    boto3.DEFAULT_SESSION = None
+    with pytest.raises(LessonError, match="needs an AWS account that works"):
+        room.connect()
+
+
+def test_a_price_is_a_sentence():
+    session = room.Session(True, "us-east-1", "1", "role", "bucket")
+    assert session.price(count=2) == (
+        "On AWS, 2 ml.m5.large cost about $0.23 an hour (us-east-1, early 2025). "
+        "Here it is your own machine and costs nothing."
+    )
+    assert "https://aws.amazon.com/sagemaker/pricing" in session.price("ml.x9.huge")
+
+
+def test_a_cloud_that_cannot_start_says_so(home):
+    (home / "cloud.log").mkdir()
+    with pytest.raises(LessonError, match="did not start: IsADirectoryError"):
+        room.start()
