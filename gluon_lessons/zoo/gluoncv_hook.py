@@ -3,6 +3,7 @@
 import functools
 from pathlib import Path
 
+from gluon_lessons import cache
 from gluon_lessons.errors import LessonError
 
 _ROOT = str(Path("~", ".mxnet", "models"))  # what GluonCV's functions pass on when nobody says where
@@ -19,7 +20,7 @@ def attach_weights(model_store):
         if name in catalogue.names() and not isinstance(tag, str):
             return str(store.obtain(name, _folder(root))[0])
         try:
-            return ask_old_host(name, tag, root)
+            return ask_old_host(name, tag, str(_folder(root)))
         except (OSError, RuntimeError) as error:
             raise LessonError(
                 f"The weights of {name} are not in the catalogue, and GluonCV's own host does not answer. "
@@ -47,4 +48,4 @@ def _make(name, pretrained=False, classes=None, ctx=None, root=_ROOT):
 
 
 def _folder(root):
-    return None if str(root) == _ROOT else Path(root).expanduser()
+    return cache.folder("models") if str(root) == _ROOT else Path(root).expanduser()

@@ -222,7 +222,7 @@ def _make(entry: Entry, source: Source, path: Path, folder: Path, origin: str) -
     net = build(entry)
     arrays = _named_as_gluon(net, source, path)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{entry.name}.", suffix=".tmp") as temporary:
-        draft = Path(temporary) / "draft.params"
+        draft = Path(temporary) / f"{entry.name}.params"
         with cache.writing(draft) as file:
             mxnet_params.write(file, arrays)
         net.load_parameters(str(draft))
