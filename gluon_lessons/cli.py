@@ -11,7 +11,6 @@ import click
 from gluon_lessons.errors import LessonError
 
 ROOT = Path(__file__).parent.parent
-FIRST_NETWORK = "ssd_300_mobilenet1.0_voc"
 
 
 # Each with its place and what the help says of it.
@@ -59,14 +58,16 @@ def main():
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTERLAB'S OPTIONS]...")
 def lab(options):
     """Open JupyterLab on the first lesson, once the weights that it needs are here."""
-    from gluon_lessons.zoo import store
-
-    first = _in_repository("notebooks/00-start-here.ipynb")
-    store.obtain(FIRST_NETWORK)
-    # In a container everybody is root, and only this machine can connect.
-    as_root = ["--allow-root"] if os.geteuid() == 0 else []
-    command = [sys.executable, "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", *as_root, str(first), *options]
-    os.execv(sys.executable, command)
+    first = _in_repository("notebooks/00-start-here.ipynb").relative_to(ROOT)
+    _fetch_weights()
+    settings = [
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.allow_root=True",  # in a container everybody is root, and only this machine can connect
+        f"--ServerApp.root_dir={ROOT}",
+        f"--LabApp.default_url=/lab/tree/{first}",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+    ]
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *settings, *options])
 
 
 @click.command()
@@ -75,6 +76,17 @@ def run(lessons):
     """Execute lessons, all when none is named, and show what each took. A lesson goes by its number or name."""
     press = _in_repository("tools/notebooks.py")
     sys.exit(subprocess.call([sys.executable, str(press), "run", *lessons]))
+
+
+def _fetch_weights():
+    """Fetch what the first lesson predicts with: the network of each task."""
+    from gluon_lessons import predict
+    from gluon_lessons.zoo import store
+
+    for name in predict.NETWORKS.values():
+        if not store.find(name):
+            click.echo(f"Fetching the weights of {name}.", err=True)
+            store.obtain(name)
 
 
 def _in_repository(path):
