@@ -7,14 +7,12 @@ photos.truth("canteen")     # what is really in it: boxes, label map, instances
 photos.frames("city")       # a video, frame by frame
 """
 
-import contextlib
 import difflib
 import functools
 import importlib.metadata
 import importlib.resources
 import io
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -260,7 +258,9 @@ def _bytes(photo) -> tuple[str, bytes]:
 def _decode(data: bytes, label: str, shorter_side: int | None) -> tuple[np.ndarray, tuple[int, int]]:
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # importing GluonCV makes Pillow take half a picture for a whole one
     try:
-        with _bombs_refused(), Image.open(io.BytesIO(data)) as image:  # reads the header only
+        with Image.open(io.BytesIO(data)) as image:  # reads the header only
+            if image.width * image.height > Image.MAX_IMAGE_PIXELS:
+                raise Image.DecompressionBombError
             if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB") and data.endswith(JPEG_END):
                 return _decode_jpeg(data, image, shorter_side)
             picture = _as_rgb(ImageOps.exif_transpose(image))
@@ -269,19 +269,12 @@ def _decode(data: bytes, label: str, shorter_side: int | None) -> tuple[np.ndarr
         raise PhotoError(
             f"{label} is not a picture of a known kind. Save it as JPEG or PNG, and check that the download was whole."
         ) from error
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+    except Image.DecompressionBombError as error:
         raise PhotoError(
             f"{label} has more than {Image.MAX_IMAGE_PIXELS / 1e6:.0f} million pixels. Make it smaller first."
         ) from error
     except (OSError, SyntaxError, ValueError, EOFError, IndexError, OverflowError, MemoryError, cv2.error) as error:
         raise PhotoError(f"{label} is damaged or cut short ({error}). Copy or download it again.") from error
-
-
-@contextlib.contextmanager
-def _bombs_refused():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        yield
 
 
 def _decode_jpeg(data: bytes, image, shorter_side: int | None) -> tuple[np.ndarray, tuple[int, int]]:
