@@ -349,7 +349,6 @@ def test_the_sdk_trains_and_waits(cloud, tmp_path):
     )
     estimator.fit({"train": data}, wait=False)
     wait("training", estimator.latest_training_job.name)
-    estimator.latest_training_job.wait(logs="None")
     report = json.loads(members(estimator.model_data)["code/net.json"])
     assert report["arguments"] == ["--epochs", "3"]
     frame = estimator.training_job_analytics.dataframe()

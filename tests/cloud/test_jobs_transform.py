@@ -117,7 +117,6 @@ def test_the_sdk_sends_pictures_whole(cloud, model):
     )
     transformer.transform(f"s3://{cloud.bucket}/{place}", content_type="image/jpeg", wait=False)
     wait("transform", transformer.latest_transform_job.name)
-    transformer.wait(logs=False)
     assert sorted(keys(cloud.bucket, f"{place}-out/")) == ["more/two.jpg.out", "one.jpg.out"]
     assert json.loads(get(f"s3://{cloud.bucket}/{place}-out/more/two.jpg.out")) == {"bytes": 20}
 
