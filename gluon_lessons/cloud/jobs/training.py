@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from botocore.exceptions import ClientError
 
 from gluon_lessons.cloud.api import ApiError, operation
-from gluon_lessons.cloud.jobs import channels, store
+from gluon_lessons.cloud.jobs import boosting, channels, store
 from gluon_lessons.cloud.jobs import room as rooms
 from gluon_lessons.cloud.jobs.diary import Diary, Metrics
 from gluon_lessons.cloud.jobs.refusals import family, invalid, refuse
@@ -113,19 +113,7 @@ def check(cloud, request):
     algorithm = request.get("AlgorithmSpecification", {})
     if "TrainingImage" not in algorithm:
         raise invalid("AlgorithmSpecification.TrainingImage is missing; it names the image that the script is for.")
-    family(algorithm["TrainingImage"])
-    parameters = request.get("HyperParameters", {})
-    if not parameters.get("sagemaker_program"):
-        raise invalid(
-            "Only scripts run here: the hyperparameters sagemaker_program and sagemaker_submit_directory must name it "
-            "and its archive, which the SageMaker SDK's MXNet estimator does for you."
-        )
-    code = _plain(parameters.get("sagemaker_submit_directory", ""))
-    if not code.startswith("s3://"):
-        raise invalid(
-            "The hyperparameter sagemaker_submit_directory must be the s3:// address of a .tar.gz of your code."
-        )
-    cloud.require_object(code, "the training code")
+    _check_program(cloud, request)
     for entry in algorithm.get("MetricDefinitions", []):
         _check_metric(entry)
     resources, limits = request["ResourceConfig"], request.get("StoppingCondition", {})
@@ -142,6 +130,31 @@ def check(cloud, request):
         rooms.check(request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints"))
     cloud.require_bucket(request["OutputDataConfig"]["S3OutputPath"])
     return Job(cloud, request, channels.resolve(cloud, request))
+
+
+def _check_program(cloud, request):
+    """Refuse a job that has neither a script nor an algorithm that is known here."""
+    image, parameters = request["AlgorithmSpecification"]["TrainingImage"], request.get("HyperParameters", {})
+    if not parameters.get("sagemaker_program"):
+        if family(image) != "sagemaker-xgboost":
+            raise invalid(
+                "The hyperparameters sagemaker_program and sagemaker_submit_directory must name a script and its "
+                "archive, as the SageMaker SDK's MXNet estimator does; only the image of XGBoost does without."
+            )
+        if request["ResourceConfig"].get("InstanceCount") != 1:
+            raise invalid("The built-in XGBoost algorithm runs on one instance here; use InstanceCount 1.")
+        return
+    family(image)
+    code = _plain(parameters.get("sagemaker_submit_directory", ""))
+    if not code.startswith("s3://"):
+        raise invalid("The hyperparameter sagemaker_submit_directory must be the s3:// address of your code's .tar.gz.")
+    cloud.require_object(code, "the training code")
+
+
+def metric_definitions(request):
+    """Return the metrics of a training request; SageMaker knows those of its own algorithms."""
+    own = request.get("HyperParameters", request.get("StaticHyperParameters", {})).get("sagemaker_program")
+    return request["AlgorithmSpecification"].get("MetricDefinitions") or ([] if own else boosting.DEFINITIONS)
 
 
 def _check_metric(entry):
@@ -173,9 +186,10 @@ class Job:
         self.stop, self.lock = threading.Event(), threading.Lock()
         spot = request.get("EnableManagedSpotTraining", False)
         self.interrupt_at = request.get("Environment", {}).get(INTERRUPT) if spot else None
+        self.scripted = bool(request.get("HyperParameters", {}).get("sagemaker_program"))
         self.interrupted = False
         self.failed = None
-        self.metrics = Metrics(cloud, self.name, request["AlgorithmSpecification"].get("MetricDefinitions", []))
+        self.metrics = Metrics(cloud, self.name, metric_definitions(request))
         self.started = self.ended = None
 
     def ask_to_stop(self):
@@ -228,9 +242,8 @@ class Job:
             clock.begin()
             shared, servers = self._parameter_server() if self._distributed() else ({}, [])
             for host in self.hosts:
-                host.process = host.room.start(
-                    [sys.executable, "-m", "sagemaker_training.cli.train"], self._environment(host) | shared
-                )
+                program = "sagemaker_training.cli.train" if self.scripted else boosting.__name__
+                host.process = host.room.start([sys.executable, "-m", program], self._environment(host) | shared)
             return self._watch(clock)
         finally:
             for pipe in pipes:
@@ -265,7 +278,7 @@ class Job:
             ("inputdataconfig", inputs),
         ):
             room.path(f"/opt/ml/input/config/{name}.json").write_text(json.dumps(value))
-        if not rooms.mountable():
+        if self.scripted and not rooms.mountable():
             self._unpack_code(room)
         if "CheckpointConfig" in request:
             host.checkpoints = Checkpoints(self.cloud, room, request["CheckpointConfig"])

@@ -129,8 +129,7 @@ class Tuner:
         if not self.objective:
             raise invalid("HyperParameterTuningJobObjective is missing; it names the metric to improve.")
         self.sign = 1 if self.objective["Type"] == "Maximize" else -1
-        algorithm = self.definition["AlgorithmSpecification"]
-        metrics = [entry["Name"] for entry in algorithm.get("MetricDefinitions", [])]
+        metrics = [entry["Name"] for entry in training.metric_definitions(self.definition)]
         if self.objective["MetricName"] not in metrics:
             raise invalid(
                 f"The objective metric {self.objective['MetricName']} must be one of MetricDefinitions, which are: "
