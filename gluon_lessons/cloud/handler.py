@@ -9,7 +9,7 @@ import json
 import os
 from pathlib import Path
 
-from sagemaker_inference.errors import BaseInferenceToolkitError
+from sagemaker_inference import content_types, utils
 
 
 class HandlerService:
@@ -28,11 +28,16 @@ class HandlerService:
         note("loaded")
 
     def handle(self, data, context):
-        """Answer a batch of requests."""
-        if any(part.get("body") is None for part in data):  # the server takes forms apart
-            error = BaseInferenceToolkitError(400, "Send the input as the body, not as a form.", "Bad Request")
-            context.set_response_status(code=error.status_code, phrase=error.phrase)
-            return [error.message] * len(data)
+        """Answer a batch of requests, none of which is the toolkit's fault when its text is no text."""
+        data = [{"body": part.get("body") or b""} for part in data]
+        headers = context.request_processor[0].get_request_properties()
+        if utils.retrieve_content_type_header(headers) in content_types.UTF8_TYPES:
+            try:
+                for part in data:
+                    part["body"].decode()
+            except UnicodeDecodeError as error:
+                context.set_response_status(code=400, phrase="Bad Request")
+                return [f"The body is not UTF-8: {error}"] * len(data)
         return self._service.handle(data, context)
 
 

@@ -31,6 +31,7 @@ PORTS = range(20000, 32768)  # below the ports that systems hand out by themselv
 BODY_LIMIT = 6 * 1024 * 1024  # bytes in a request, SageMaker's own
 ANSWER_WITHIN = 60  # seconds, SageMaker's own
 LOAD_WITHIN = 300  # seconds until a model must be loaded
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 PATIENCE = 3  # seconds that the server may take to replace a dead worker by itself
 RESTART_PAUSES = (0, 1, 2, 5, 10, 30)  # seconds before the first, second, ... restart in a row
 
@@ -221,6 +222,8 @@ class ModelServer:
             "Accept": accept,
             "X-Amzn-SageMaker-Custom-Attributes": custom_attributes,
         }
+        if (content_type or "").startswith(FORMS):  # the model server would take them apart
+            return Reply(400, b"Send the input as the body, not as a form.")
         if not self._ready.wait(10):
             raise ServerDown("The model server is being restarted; try again.")
         try:

@@ -2,13 +2,16 @@
 
 import json
 import os
+import random
 import re
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import boto3
+import hostile
 import psutil
 import pytest
 from botocore.exceptions import ClientError
@@ -62,6 +65,23 @@ def test_a_request_that_makes_no_sense_never_reaches_the_model(desk, endpoint):
     assert "not simulated here" in refused(desk, endpoint, TargetModel="x.tar.gz")["Error"]["Message"]
     with pytest.raises(ClientError, match="InvokeEndpointAsync is not simulated here"):
         desk.runtime.invoke_endpoint_async(EndpointName=endpoint, InputLocation="s3://bucket/key")
+
+
+def test_hostile_requests_are_refused_and_nothing_else(desk, endpoint):
+    worker = desk.ask(endpoint, {})[0]["pid"]
+    statuses = hostile.statuses(state.read(), hostile.requests(endpoint, 100))
+    assert not [pair for pair in statuses if max(pair) >= 500], statuses
+    for seed in range(10):
+        hostile.shout(state.read(), hostile.wire(random.Random(seed)))
+    assert desk.ask(endpoint, {})[0]["pid"] == worker
+
+
+def test_eight_clients_get_their_own_answers(desk, endpoint):
+    def ask(number):
+        return [desk.ask(endpoint, [number, number, turn])[0] - 4 * number for turn in range(20)]
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [[2 * turn for turn in range(20)]] * 8
 
 
 def test_what_cannot_be_made_says_why(desk, cloud):

@@ -23,11 +23,11 @@ def transform_fn(net, data, content_type, accept):
         raise BaseInferenceToolkitError(415, f"{content_type} is not read here; send application/json.", "Unsupported")
     try:
         request = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise BaseInferenceToolkitError(400, "The body is not JSON.", "Bad Request") from None
     if isinstance(request, dict):
         return json.dumps(misbehave(request)), "application/json"
-    if not isinstance(request, list) or len(request) != 3:
+    if not isinstance(request, list) or [type(number) for number in request] != [int] * 3:
         raise BaseInferenceToolkitError(400, "The body must be a list of three numbers.", "Bad Request")
     return json.dumps(net(mx.nd.array([request])).asscalar().item()), "application/json"
 
