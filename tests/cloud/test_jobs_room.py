@@ -1,9 +1,13 @@
 """The script's room: the same job with /opt/ml mounted and, where a machine does not allow that, spelled out."""
 
+import contextlib
 import json
 import os
+import signal
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from jobs_kit import channel, client, get, members, put, train, unique, wait
 from test_jobs_processing import COUNT, processing
@@ -21,17 +25,24 @@ pathlib.Path("/opt/ml/checkpoints/last").write_text("1")
 """
 
 
-@pytest.fixture
-def unmounted(cloud, tmp_path, monkeypatch):
-    """Start a second cloud, one that may not mount, and leave the first as it was."""
+@contextlib.contextmanager
+def another(folder, **variables):
+    """Run a second cloud and leave the first as it was."""
     before = dict(os.environ)
-    os.environ["GLUON_LESSONS_CLOUD"], os.environ["GLUON_LESSONS_MOUNT"] = str(tmp_path), "0"
+    os.environ.update(variables, GLUON_LESSONS_CLOUD=str(folder))
     try:
         yield clouds.connect()
     finally:
         clouds.stop()
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture
+def unmounted(cloud, tmp_path):
+    """Start a cloud that may not mount."""
+    with another(tmp_path, GLUON_LESSONS_MOUNT="0") as session:
+        yield session
 
 
 def test_absolute_paths_work_without_a_mount(unmounted):
@@ -94,3 +105,37 @@ def test_nothing_is_left_of_a_room(cloud):
     wait("training", name)
     assert not Path(state["run"], "training", name).exists()
     assert not Path("/opt/ml/big").exists()
+
+
+def _family(job):
+    """Return the processes of a training job, wherever they are."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get("TRAINING_JOB_NAME") == job and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def _until(condition, within=20):
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+SLEEPERS = "import subprocess, time\nsubprocess.Popen(['sleep', '300'])\nprint('asleep')\ntime.sleep({})"
+
+
+def test_a_job_that_ends_leaves_no_process(cloud):
+    name = train(cloud, SLEEPERS.format(0))
+    assert wait("training", name)["TrainingJobStatus"] == "Completed"
+    assert _family(name) == []
+
+
+def test_a_killed_cloud_leaves_no_process(cloud, tmp_path):
+    with another(tmp_path) as session:
+        name = train(session, SLEEPERS.format(300))
+        _until(lambda: len(_family(name)) >= 3)  # the toolkit, the script, and what the script started
+        os.kill(json.loads((tmp_path / "cloud.json").read_text())["pid"], signal.SIGKILL)
+        _until(lambda: not _family(name))

@@ -115,6 +115,25 @@ def test_a_script_that_fails_says_why(cloud, script, reason):
     assert "ModelArtifacts" not in job or not job["ModelArtifacts"].get("S3ModelArtifacts")
 
 
+def test_a_command_of_its_own_runs_without_the_toolkit(cloud):
+    code = put(cloud.bucket, f"{unique('code')}/run.sh", b'echo "$1" > /opt/ml/model/said\necho told $1\nexit $2\n')
+    entry = ["bash", "/opt/ml/input/data/code/run.sh"]
+
+    def run(status):
+        algorithm = {"ContainerEntrypoint": entry, "ContainerArguments": ["hello", status]}
+        name = train(
+            cloud,
+            "",
+            parameters={"sagemaker_program": ""},
+            algorithm=algorithm,
+            InputDataConfig=[channel(code, "code")],
+        )
+        return wait("training", name)
+
+    assert members(run("0")["ModelArtifacts"]["S3ModelArtifacts"]) == {"said": b"hello\n"}
+    assert run("4")["FailureReason"] == "AlgorithmError: told hello, exit code: 4"
+
+
 def test_requirements_are_installed_for_the_job_alone(cloud, tmp_path):
     wheel = tmp_path / "jobs_guest-1.0-py3-none-any.whl"
     _wheel(wheel)

@@ -38,8 +38,6 @@ NOT_HERE = {
     "ResourceConfig.KeepAlivePeriodInSeconds": "leave it out, there is no instance to keep warm",
     "ResourceConfig.TrainingPlanArn": "leave it out",
     "AlgorithmSpecification.AlgorithmName": "give a TrainingImage and a script",
-    "AlgorithmSpecification.ContainerEntrypoint": "name the script by the hyperparameter sagemaker_program",
-    "AlgorithmSpecification.ContainerArguments": "pass hyperparameters",
     "AlgorithmSpecification.TrainingImageConfig": "leave it out",
     "DebugRuleConfigurations": "read the job's metrics and logs",
     "ProfilerRuleConfigurations": "read the job's metrics and logs",
@@ -135,6 +133,9 @@ def check(cloud, request):
 def _check_program(cloud, request):
     """Refuse a job that has neither a script nor an algorithm that is known here."""
     image, parameters = request["AlgorithmSpecification"]["TrainingImage"], request.get("HyperParameters", {})
+    if request["AlgorithmSpecification"].get("ContainerEntrypoint"):
+        family(image)
+        return
     if not parameters.get("sagemaker_program"):
         if family(image) != "sagemaker-xgboost":
             raise invalid(
@@ -153,8 +154,10 @@ def _check_program(cloud, request):
 
 def metric_definitions(request):
     """Return the metrics of a training request; SageMaker knows those of its own algorithms."""
+    algorithm = request["AlgorithmSpecification"]
     own = request.get("HyperParameters", request.get("StaticHyperParameters", {})).get("sagemaker_program")
-    return request["AlgorithmSpecification"].get("MetricDefinitions") or ([] if own else boosting.DEFINITIONS)
+    built_in = not own and not algorithm.get("ContainerEntrypoint")
+    return algorithm.get("MetricDefinitions") or (boosting.DEFINITIONS if built_in else [])
 
 
 def _check_metric(entry):
@@ -186,7 +189,8 @@ class Job:
         self.stop, self.lock = threading.Event(), threading.Lock()
         spot = request.get("EnableManagedSpotTraining", False)
         self.interrupt_at = request.get("Environment", {}).get(INTERRUPT) if spot else None
-        self.scripted = bool(request.get("HyperParameters", {}).get("sagemaker_program"))
+        program = request.get("HyperParameters", {}).get("sagemaker_program")
+        self.scripted = bool(program) and not request["AlgorithmSpecification"].get("ContainerEntrypoint")
         self.interrupted = False
         self.failed = None
         self.metrics = Metrics(cloud, self.name, metric_definitions(request))
@@ -242,8 +246,7 @@ class Job:
             clock.begin()
             shared, servers = self._parameter_server() if self._distributed() else ({}, [])
             for host in self.hosts:
-                program = "sagemaker_training.cli.train" if self.scripted else boosting.__name__
-                host.process = host.room.start([sys.executable, "-m", program], self._environment(host) | shared)
+                host.process = host.room.start(self._command(), self._environment() | shared)
             return self._watch(clock)
         finally:
             for pipe in pipes:
@@ -283,7 +286,9 @@ class Job:
         if "CheckpointConfig" in request:
             host.checkpoints = Checkpoints(self.cloud, room, request["CheckpointConfig"])
         data = room.path("/opt/ml/input/data")
-        return [channels.deliver(self.cloud, channel, data, number, len(self.hosts)) for channel in self.inputs]
+        pipes = [channels.deliver(self.cloud, channel, data, number, len(self.hosts)) for channel in self.inputs]
+        room.adapt(data)
+        return pipes
 
     def _unpack_code(self, room):
         """Unpack and adapt the script ourselves; the toolkit leaves a code folder that is not empty as it is."""
@@ -293,7 +298,14 @@ class Job:
             tar.extractall(room.path("/opt/ml/code"), filter="data")
         room.adapt(room.path("/opt/ml/code"))
 
-    def _environment(self, host):
+    def _command(self):
+        """Return what the image would run: a command of the request's own, AWS's toolkit, or the algorithm."""
+        algorithm = self.request["AlgorithmSpecification"]
+        if algorithm.get("ContainerEntrypoint"):
+            return [*algorithm["ContainerEntrypoint"], *algorithm.get("ContainerArguments", [])]
+        return [sys.executable, "-m", "sagemaker_training.cli.train" if self.scripted else boosting.__name__]
+
+    def _environment(self):
         return {
             # The toolkit waits until every host name can be looked up, except in this mode; algo-1 is no DNS name here.
             "SM_STUDIO_LOCAL_MODE": "true",
@@ -387,7 +399,7 @@ class Job:
     def _reason(self):
         """Return the failure that the toolkit reported, with the script's own last words in it."""
         code, report = self.failed.process.poll(), self.failed.room.path("/opt/ml/output/failure")
-        text = report.read_text(errors="replace") if report.exists() else f"The process ended with status {code}"
+        text = report.read_text(errors="replace") if report.exists() else _last_words(self.failed.room.log)
         text = text.replace('ErrorMessage ""', f'ErrorMessage "{_last_words(self.failed.room.log)}"')
         if len(text) > 900:  # the end of a traceback says what went wrong
             text = f"{text[:100]} ... {text[-800:]}"
@@ -485,7 +497,8 @@ def _plain(value):
 def _last_words(log):
     """Return the last error that a script printed, or its last line."""
     text = log.read_bytes()[-65536:].decode("utf-8", "replace").partition("Reporting training FAILURE")[0]
-    _, _, text = text.rpartition("Invoking script with the following command:")
+    _, invoked, text = text.rpartition("Invoking script with the following command:")
     lines = [line.strip() for line in text.splitlines() if line.strip() and "sagemaker-training-toolkit" not in line]
+    lines = lines[1:] if invoked else lines  # the toolkit prints the command
     errors = [line for line in lines if re.match(r"[A-Za-z_][\w.]*(Error|Exception|Interrupt|Exit)\b", line)]
-    return (errors or lines[1:] or ["The script printed nothing."])[-1][:500]  # the first line is the command
+    return (errors or lines or ["The script printed nothing."])[-1][:500]
