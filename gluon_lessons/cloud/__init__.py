@@ -4,8 +4,8 @@
 
     session = cloud.connect()     # session.role, session.bucket, session.region, session.account
 
-`connect` starts the local cloud or finds it running, and sets environment variables, nothing else: boto3, the SageMaker
-SDK and the aws command line do the rest. With GLUON_LESSONS_AWS=1 it uses your AWS account instead.
+`connect` starts the local cloud or finds it running, and sets environment variables: boto3, the SageMaker SDK and the
+aws command line do the rest. With GLUON_LESSONS_AWS=1 it uses your AWS account instead.
 """
 
 import logging
@@ -52,12 +52,17 @@ def connect(endpoint="gluon-lessons", instance_type="ml.m5.large"):
     """
     if os.environ.get("GLUON_LESSONS_AWS") == "1":
         return _connect_to_aws(endpoint, instance_type)
+    from botocore.loaders import Loader
+
     from gluon_lessons.cloud import state
 
     running = start(owner=os.getpid())
     for name in state.unwanted():
         del os.environ[name]
-    logging.getLogger("sagemaker.config").setLevel(logging.WARNING)  # the SDK tells where it found its settings
+    # Two things for which the SDK has no variable: where it looks for the address of STS (see tls.py), and its remarks
+    # on where it found its settings.
+    Loader.CUSTOMER_DATA_PATH = str(state.folder() / "botocore")
+    logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
     os.environ.update(state.environment(running.url, (running.access_key, running.secret_key), running.region))
     session = Session(True, running.region, running.account, running.role, running.bucket)
     print(f"SageMaker on this machine: no account, no cost. Your bucket is {session.bucket}.")

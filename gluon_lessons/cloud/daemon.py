@@ -20,7 +20,7 @@ import psutil
 import waitress
 from waitress.channel import HTTPChannel
 
-from gluon_lessons.cloud import api, state
+from gluon_lessons.cloud import api, state, tls
 from gluon_lessons.cloud.front import Front
 from gluon_lessons.cloud.serving import PORTS, listen
 
@@ -62,14 +62,16 @@ def main():
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
     run = Path(tempfile.mkdtemp(prefix="gluon-lessons-"))
-    listener = next(filter(None, (listen(port) for port in (PORT, *random.sample(PORTS, 100)))))
+    listener, side = _listener(PORT), _listener(PORT + 1)
     cloud = api.Cloud(run, home / "logs", listener.getsockname()[1], _new_key())
     try:
         api.load()
         cloud.learner = state.keys() or _new_key()
         role, bucket = _furnish(cloud)
+        front = Front(cloud)
+        tls.open_door(front, side)
         server = waitress.create_server(
-            Front(cloud),
+            front,
             sockets=[listener],
             threads=32,
             connection_limit=500,
@@ -103,6 +105,11 @@ def main():
         cloud.close()
         shutil.rmtree(run, ignore_errors=True)
     os._exit(0)  # threads that still wait for something have nothing left to do
+
+
+def _listener(port):
+    """Hold a port, or another one where somebody else holds it."""
+    return next(filter(None, (listen(choice) for choice in (port, *random.sample(PORTS, 100)))))
 
 
 def _furnish(cloud):

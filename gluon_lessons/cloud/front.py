@@ -49,23 +49,18 @@ class Front:
     def __call__(self, environ, start_response):
         began = time.monotonic()
         request = read(environ)
-        environ["gluon_lessons.request_id"] = str(uuid.uuid4())
-        if request.method == "GET" and request.path == "/ping":
-            status, headers, body = 200, {"Content-Type": "text/plain"}, b"gluon-lessons cloud\n"
-        else:
-            try:
-                answer = self._answer(request, environ)
-            except ApiError as error:
-                answer = refusal(error, _protocol(request))
-            except Exception:
-                log.exception("%s %s", request.method, request.path)
-                message = "The local cloud made a mistake; `gluon-lessons cloud logs` shows it."
-                answer = refusal(ApiError("InternalFailure", message, 500), _protocol(request))
-            status, headers, body = answer
+        try:
+            status, headers, body = self._answer(request, environ)
+        except ApiError as error:
+            status, headers, body = refusal(error, _protocol(request))
+        except Exception:
+            log.exception("%s %s", request.method, request.path)
+            message = "The local cloud made a mistake; `gluon-lessons cloud logs` shows it."
+            status, headers, body = refusal(ApiError("InternalFailure", message, 500), _protocol(request))
         took = (time.monotonic() - began) * 1000
         target = request.headers.get("x-amz-target", "")
         log.info("%s %s %s %s %.0f ms", request.method, request.path[:200], target, status, took)
-        headers = {"x-amzn-RequestId": environ["gluon_lessons.request_id"], **headers}
+        headers = {"x-amzn-RequestId": str(uuid.uuid4()), **headers}
         start_response(f"{status} {REASONS.get(status, 'Status')}", list(headers.items()))
         return [b"" if request.method == "HEAD" else body]
 
@@ -118,7 +113,7 @@ class Front:
 
 def read(environ):
     """Return the `Request` in a WSGI environment and leave its body readable."""
-    body = environ["wsgi.input"].read()
+    body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     headers = {key[5:].replace("_", "-").lower(): value for key, value in environ.items() if key.startswith("HTTP_")}
     for key in ("CONTENT_TYPE", "CONTENT_LENGTH"):

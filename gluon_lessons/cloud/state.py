@@ -104,6 +104,7 @@ def environment(url, keys, region):
         "AWS_CONFIG_FILE": str(home / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(home / "credentials"),
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CA_BUNDLE": str(home / "ca.pem"),
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(home / "sagemaker.yaml"),
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
         "NO_PROXY": _with_loopback(os.environ.get("NO_PROXY") or os.environ.get("no_proxy", "")),

@@ -52,6 +52,17 @@ def test_the_sagemaker_sdk_deploys_predicts_and_deletes(desk, cloud, tmp_path, m
     )
 
 
+def test_the_sagemaker_sdk_asks_nobody_else_who_it_is(cloud):
+    import sagemaker
+    from sagemaker.utils import sts_regional_endpoint
+
+    assert sts_regional_endpoint("us-east-1").startswith("https://127.0.0.1:")
+    session = sagemaker.Session()
+    assert session.account_id() == cloud.account
+    with pytest.raises(ValueError, match="user/learner, therefore it cannot be used as a SageMaker execution role"):
+        sagemaker.get_execution_role(session)
+
+
 def test_the_resource_classes_of_the_new_sdk_work(desk, cloud):
     from sagemaker_core.resources import Endpoint, EndpointConfig, Model
     from sagemaker_core.shapes import ContainerDefinition, ProductionVariant
