@@ -1,6 +1,6 @@
 """The ports' room: a module for each network, which builds it and names foreign weights as Gluon does.
 
-`build(classes)` makes the uninitialised network; `convert(tensors)` gives the arrays that its `load_parameters` expects.
+`build(classes)` makes the uninitialised network; `convert(tensors)` gives the arrays that its `load_parameters` wants.
 """
 
 import numpy as np

@@ -21,7 +21,7 @@ STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
 
 
 def convolution(channels, kernel=1, stride=1, groups=1, activate=True):
-    """A convolution that keeps the size but for its stride, its batch normalization, and ReLU6 unless told otherwise."""
+    """A convolution that keeps the size but for its stride, batch normalization, and ReLU6 unless told otherwise."""
     block = nn.HybridSequential()
     block.add(nn.Conv2D(channels, kernel, stride, padding=kernel // 2, groups=groups, use_bias=False))
     block.add(nn.BatchNorm(epsilon=1e-3))
