@@ -74,7 +74,7 @@ def logs(name, lines):
     from gluon_lessons.cloud import state
 
     home = state.folder()
-    found = sorted((home / "logs").glob(f"{name}*.log")) if name else [home / "cloud.log"]
+    found = sorted((home / "logs" / name).glob("*.log")) if name else [home / "cloud.log"]
     if not found or not found[0].exists():
         raise LessonError(f"There is no log of {name or 'the cloud'}.")
     for path in found:

@@ -1,17 +1,20 @@
 """The fleet room: endpoints as they run, variants, traffic, blue/green updates and rollbacks."""
 
 import contextlib
+import itertools
 import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from gluon_lessons.cloud.errors import ApiError
+from gluon_lessons.cloud.jobs.diary import Diary
 from gluon_lessons.cloud.serving import LOAD_WITHIN, ServerDown, ServingFailed
 
 log = logging.getLogger("gluon_lessons.cloud")
 
 INSTANCES = 8  # model servers at a time: a quota, as accounts have one, because each takes half a gigabyte
+NUMBERS = itertools.count(1)  # of variants, for their logs
 DRAIN_WITHIN = 60  # seconds that an old fleet has to finish what it began
 
 
@@ -24,7 +27,9 @@ class Variant:
         self.weight = settings.get("InitialVariantWeight", 1.0)
         self.credit = 0.0  # see Fleet.choose
         self.servers = []
-        self._turn = 0
+        self.stream = f"{self.name}-{next(NUMBERS)}"
+        self.log_file = cloud.logs / endpoint / f"{self.stream}.log"
+        self._turn, self._diary, self._writing = 0, None, threading.Lock()
 
     @property
     def dimensions(self):
@@ -33,37 +38,58 @@ class Variant:
 
     def scale(self, count):
         """Start or stop copies until `count` run."""
+        self.cloud.hosting.writing.add(self)
+        self.log_file.parent.mkdir(exist_ok=True)
         container = self.cloud.hosting.container(self.settings["ModelName"])
         while len(self.servers) > count:
-            self.servers.pop().stop()
+            *self.servers, last = self.servers
+            last.drain(DRAIN_WITHIN)
+            last.stop()
         while len(self.servers) < count:
-            self.servers.append(
-                self.cloud.serving.start(
-                    container["ModelDataUrl"],
-                    container["Image"],
-                    container.get("Environment"),
-                    name=f"{self.endpoint}-{self.name}",
-                    within=self.settings.get("ContainerStartupHealthCheckTimeoutInSeconds", LOAD_WITHIN),
-                )
+            server = self.cloud.serving.start(
+                container["ModelDataUrl"],
+                container["Image"],
+                container.get("Environment"),
+                name=f"{self.endpoint}-{self.name}",
+                log_file=self.log_file,
+                within=self.settings.get("ContainerStartupHealthCheckTimeoutInSeconds", LOAD_WITHIN),
             )
+            self.servers = [*self.servers, server]
 
     def invoke(self, body, headers):
         """Send a request to the next copy and count it."""
-        servers = list(self.servers)
         self._turn += 1
-        began = time.monotonic()
-        status = 503
+        began, status = time.monotonic(), 503
         try:
-            reply = servers[self._turn % len(servers)].invoke(body, *headers)
-            status = reply.status
+            while True:
+                servers = self.servers
+                server = servers[self._turn % len(servers)]
+                try:
+                    reply = server.invoke(body, *headers)
+                except ServerDown:
+                    if server in self.servers:
+                        raise
+                    continue  # it was one too many
+                status = reply.status
+                return reply
         finally:
             self.cloud.metrics.invocation(self.dimensions, status, time.monotonic() - began)
-        return reply
 
     def stop(self):
         """End all copies."""
-        while self.servers:
-            self.servers.pop().stop()
+        servers, self.servers = self.servers, []
+        for server in servers:
+            server.stop()
+        self.cloud.hosting.writing.discard(self)
+        self.write(last=True)
+
+    def write(self, last=False):
+        """Copy what the models wrote to CloudWatch Logs."""
+        with self._writing:
+            if self.log_file.exists():
+                group = f"/aws/sagemaker/Endpoints/{self.endpoint}"
+                self._diary = self._diary or Diary(self.cloud, group, self.stream)
+                self._diary.pull(self.log_file, last)
 
 
 class Fleet:
@@ -180,6 +206,8 @@ class Hosting:
         self._live = {}
         self._lock = threading.RLock()
         self._shadows = ThreadPoolExecutor(4)
+        self.writing = set()  # variants whose logs are copied
+        threading.Thread(target=self._write, daemon=True).start()
 
     @property
     def table(self):
@@ -241,6 +269,11 @@ class Hosting:
         if live.fleet.shadows:
             shown["ShadowProductionVariants"] = [self._summary(v) for v in live.fleet.shadows]
         return shown
+
+    def _write(self):
+        while not self.cloud.stopping.wait(1):
+            for variant in list(self.writing):
+                variant.write()
 
     def _summary(self, variant):
         image = self.container(variant.settings["ModelName"])["Image"]

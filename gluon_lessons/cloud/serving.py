@@ -169,6 +169,7 @@ class ModelServer:
         }
         self._process = None
         self._ready, self._stopped = threading.Event(), threading.Event()
+        self._busy, self._idle = 0, threading.Condition()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._pool = urllib3.HTTPConnectionPool("127.0.0.1", self._port, maxsize=32)
 
@@ -217,49 +218,21 @@ class ModelServer:
 
     def invoke(self, body, content_type=None, accept=None, custom_attributes=None):
         """Send a request to the model and return its `Reply`."""
-        headers = {
-            "Content-Type": content_type,
-            "Accept": accept,
-            "X-Amzn-SageMaker-Custom-Attributes": custom_attributes,
-        }
         if (content_type or "").startswith(FORMS):  # the model server would take them apart
             return Reply(400, b"Send the input as the body, not as a form.")
-        if not self._ready.wait(10):
-            raise ServerDown("The model server is being restarted; try again.")
+        with self._idle:
+            self._busy += 1
         try:
-            response = self._pool.urlopen(
-                "POST",
-                "/invocations",
-                body=body,
-                headers={name: value for name, value in headers.items() if value},
-                retries=False,
-                timeout=urllib3.Timeout(connect=5, read=ANSWER_WITHIN),
-            )
-        except urllib3.exceptions.ReadTimeoutError:
-            self._restart_soon()
-            return Reply(0, b"Your invocation timed out while waiting for a response from container primary.")
-        except urllib3.exceptions.NewConnectionError:
-            raise ServerDown("The model server is being restarted; try again.") from None
-        except urllib3.exceptions.HTTPError as error:
-            return Reply(502, f"The model server ended the connection: {error}".encode())
-        return Reply(
-            response.status,
-            response.data,
-            response.headers.get("Content-Type", "application/octet-stream"),
-            response.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""),
-        )
+            return self._invoke(body, content_type, accept, custom_attributes)
+        finally:
+            with self._idle:
+                self._busy -= 1
+                self._idle.notify_all()
 
-    def processes(self):
-        """Return the server's processes as psutil knows them."""
-        try:
-            leader = psutil.Process(self._process.pid)
-            return [leader, *leader.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
-
-    def worker(self):
-        """Return the process that holds the model."""
-        return self._read_note()["pid"]
+    def drain(self, within):
+        """Wait until no request is under way."""
+        with self._idle:
+            self._idle.wait_for(lambda: self._busy == 0, within)
 
     def stop(self):
         """End the server and remove its folder."""
@@ -273,6 +246,37 @@ class ModelServer:
         self._pool.close()
         self._serving.release(self._port)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _invoke(self, body, content_type, accept, custom_attributes):
+        headers = {
+            "Content-Type": content_type,
+            "Accept": accept,
+            "X-Amzn-SageMaker-Custom-Attributes": custom_attributes,
+        }
+        if self._stopped.is_set() or not self._ready.wait(10):
+            raise ServerDown("The model server is being restarted; try again.")
+        try:
+            response = self._pool.urlopen(
+                "POST",
+                "/invocations",
+                body=body,
+                headers={name: value for name, value in headers.items() if value},
+                retries=False,
+                timeout=urllib3.Timeout(connect=5, read=ANSWER_WITHIN),
+            )
+        except urllib3.exceptions.ReadTimeoutError:
+            self._ready.clear()  # the watcher restarts it
+            return Reply(0, b"Your invocation timed out while waiting for a response from container primary.")
+        except urllib3.exceptions.NewConnectionError:
+            raise ServerDown("The model server is being restarted; try again.") from None
+        except urllib3.exceptions.HTTPError as error:
+            return Reply(502, f"The model server ended the connection: {error}".encode())
+        return Reply(
+            response.status,
+            response.data,
+            response.headers.get("Content-Type", "application/octet-stream"),
+            response.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""),
+        )
 
     def _install(self):
         """Install what the model's requirements.txt asks for and this environment lacks, for this server alone."""
@@ -346,10 +350,6 @@ class ModelServer:
                 self.launch()
             except ServingFailed as error:
                 log.warning("model server %s: %s", self.name, error)
-
-    def _restart_soon(self):
-        """Have the watcher restart a server that hangs."""
-        self._ready.clear()
 
 
 def _state(pid):

@@ -15,9 +15,11 @@ import hostile
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+from click.testing import CliRunner
 from serving_kit import IMAGE, SCRIPT, archive, multiplier, unique, until
 
 from gluon_lessons.cloud import state
+from gluon_lessons.cloud.commands import group
 
 
 def test_a_model_answers(desk, endpoint):
@@ -27,6 +29,19 @@ def test_a_model_answers(desk, endpoint):
     inside, _ = desk.ask(endpoint, {})
     assert inside["cwd"].startswith(state.read().run)
     assert inside["variables"]["AWS_ENDPOINT_URL"] == state.read().url
+
+
+def test_what_a_model_prints_is_logged(desk, endpoint):
+    logs, word = boto3.client("logs"), unique("word")
+    desk.ask(endpoint, {"print": word})
+
+    def found():
+        name = f"/aws/sagemaker/Endpoints/{endpoint}"
+        return logs.filter_log_events(logGroupName=name, filterPattern=word)["events"]
+
+    assert word in until(found)[0]["message"]
+    done = CliRunner().invoke(group, ["logs", endpoint])
+    assert word in done.output
 
 
 def test_bytes_go_through_unchanged(desk, endpoint):
@@ -349,19 +364,14 @@ def back_within(desk, name, seconds):
     raise AssertionError(f"the endpoint was not back after {seconds} seconds")
 
 
-def test_a_killed_worker_and_a_killed_server_come_back(desk):
-    name = desk.deploy(2)
-    worker = desk.ask(name, {})[0]["pid"]
+def test_a_killed_worker_and_a_killed_server_come_back(desk, endpoint):
+    worker = desk.ask(endpoint, {})[0]["pid"]
     os.kill(worker, signal.SIGKILL)
-    back_within(desk, name, 15)
-    worker = desk.ask(name, {})[0]["pid"]
-    parent = psutil.Process(worker).ppid()
-    os.kill(parent, signal.SIGKILL)
+    back_within(desk, endpoint, 30)
+    worker = desk.ask(endpoint, {})[0]["pid"]
+    os.kill(psutil.Process(worker).ppid(), signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
-    back_within(desk, name, 30)
-    os.kill(desk.ask(name, {})[0]["pid"], signal.SIGSTOP)
-    back_within(desk, name, 30)
-    desk.delete(name)
+    back_within(desk, endpoint, 60)
 
 
 def test_the_plain_server_gives_the_same_answers(desk, tmp_path, monkeypatch):

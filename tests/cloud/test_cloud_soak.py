@@ -244,6 +244,14 @@ def test_a_worker_killed_with_its_parent_comes_back(desk, victim):
     report("worker and parent killed 3 times, longest recovery", max(gaps), "s")
 
 
+def test_a_frozen_worker_is_replaced(desk, victim):
+    with Asker(desk, victim) as asker:
+        worker = json.loads(send(desk, victim, b"{}", "application/json"))["pid"]
+        os.kill(worker, signal.SIGSTOP)
+        report("worker frozen, recovery", asker.back_after(time.monotonic()), "s")
+    assert not psutil.pid_exists(worker)
+
+
 def test_updates_under_load_lose_no_request(desk):
     name = desk.deploy(1)
     configs = [desk.config(desk.variant("only", desk.model(multiplier(factor)))) for factor in (2, 3, 4, 5)]

@@ -35,6 +35,8 @@ def transform_fn(net, data, content_type, accept):
 def misbehave(request):
     if "sleep" in request:
         time.sleep(request["sleep"])
+    if "print" in request:
+        print(request["print"])
     if "exit" in request:
         os._exit(1)
     if "raise" in request:
