@@ -8,6 +8,8 @@ A drawing function returns a figure; `show` puts it on the page:
 import base64
 import html
 import io
+import json
+import textwrap
 
 import matplotlib as mpl
 import numpy as np
@@ -226,6 +228,45 @@ def diagram(blocks, arrows=(), *, height=1.4, highlight=()):
             axis.text((x1 + x2) / 2, (y1 + y2) / 2, text, ha="center", va="center", fontsize=8, bbox=box)
     axis.set_xlim(0, columns)
     axis.set_ylim(rows, 0)  # the first row on top
+    axis.axis("off")
+    return figure
+
+
+def graph(symbol, *, height=1.5):
+    """Draw what a symbol computes, from its JSON: a box a step, an arrow to each step that reads what it gives.
+
+    Learned numbers are left out. A step stands one column after the last that it waits for.
+    """
+    nodes = json.loads(symbol.tojson())["nodes"]
+    learned = {index for index, node in enumerate(nodes) if node["op"] == "null" and "attrs" in node}
+    places, arrows, taken = {}, [], {}
+    for index, node in enumerate(nodes):
+        if index not in learned:
+            sources = list(dict.fromkeys(source for source, *_ in node["inputs"] if source not in learned))
+            column = max((places[source][0] + 1 for source in sources), default=0)
+            places[index] = (column, taken.get(column, 0))
+            taken[column] = places[index][1] + 1
+            arrows += [(source, index) for source in sources]
+    figure, axis = panels(height=height * max(taken.values()))
+    wide, high = 0.84, 0.42  # a box's share of its place; the rest is for the arrows
+    letters = 105 // len(taken)  # that fit into a box
+    for index, (column, row) in places.items():
+        colour = "#e8eef4" if nodes[index]["op"] != "null" else "white"
+        corner = (column - wide / 2, row - high / 2)
+        axis.add_patch(Rectangle(corner, wide, high, facecolor=colour, edgecolor="black"))
+        label = textwrap.fill(nodes[index]["name"].removesuffix("_fwd").replace("_", " ").strip(), letters)
+        axis.text(column, row, label, ha="center", va="center", fontsize=7.5)
+    for start, end in arrows:
+        (x1, y1), (x2, y2) = places[start], places[end]
+        style = {"arrowstyle": "-|>", "color": "black"}
+        if y1 == y2 and x2 - x1 > 1:  # over the boxes between
+            style["connectionstyle"] = "bar,fraction=-0.08"
+            ends = (x1, y1 - high / 2), (x2, y2 - high / 2)
+        else:
+            ends = (x1 + wide / 2, y1), (x2 - wide / 2, y2)
+        axis.annotate("", ends[1], ends[0], arrowprops=style | {"shrinkA": 0, "shrinkB": 0})
+    axis.set_xlim(-0.5, max(taken) + 0.5)
+    axis.set_ylim(max(taken.values()) - 0.5, -0.6)  # the first row on top
     axis.axis("off")
     return figure
 

@@ -5,8 +5,10 @@ import io
 import itertools
 
 import ipywidgets
+import mxnet as mx
 import numpy as np
 import pytest
+from mxnet.gluon import nn
 from PIL import Image
 
 from gluon_lessons import plot
@@ -89,6 +91,16 @@ def test_every_drawing_function_draws():
     for figure in figures:
         figure.canvas.draw()
         assert figure.get_figwidth() == plot.WIDTH
+
+
+def test_a_graph_has_a_box_a_step_and_none_for_what_is_learned():
+    data = mx.sym.var("data")
+    dense = nn.Dense(4, in_units=4, prefix="dense_")(data)
+    figure = plot.graph(dense + data)
+    figure.canvas.draw()
+    texts = figure.axes[0].texts
+    assert [text.get_text() for text in texts if text.get_text()] == ["data", "dense", "plus0"]
+    assert len(texts) == 3 + 3, "an arrow into the layer, and two into the sum"
 
 
 def test_numbers_in_cells_stay_readable_on_any_colour_and_zero_has_no_sign():
