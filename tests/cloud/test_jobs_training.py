@@ -382,6 +382,7 @@ def test_the_sdk_trains_and_waits(cloud, tmp_path):
         ({"algorithm": {"TrainingImage": "1.dkr.ecr.x.amazonaws.com/pytorch-training:2.1"}}, "pytorch-training:2.1"),
         ({"parameters": {"sagemaker_program": ""}}, "sagemaker_program"),
         ({"parameters": {"sagemaker_submit_directory": "s3://no-such-bucket/x.tar.gz"}}, "no-such-bucket"),
+        ({"parameters": {"sagemaker_mpi_enabled": "true"}}, "MPI is not simulated here"),
         ({"VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}}, "VpcConfig is not simulated here"),
         ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation is not simulated here"),
         ({"EnableManagedSpotTraining": True}, "MaxWaitTimeInSeconds must be at least"),

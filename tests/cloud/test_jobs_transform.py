@@ -9,7 +9,7 @@ from jobs_kit import archive, client, get, keys, lines, put, unique, wait
 
 from gluon_lessons.cloud.errors import ApiError
 from gluon_lessons.cloud.jobs.filters import Filter, Processing
-from gluon_lessons.cloud.jobs.transform import Job
+from gluon_lessons.cloud.jobs.transform import Transform
 
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/mxnet-inference:1.9.0-cpu-py38"
 GROUP = "/aws/sagemaker/TransformJobs"
@@ -200,7 +200,7 @@ def test_data_that_is_not_there_is_refused(cloud, model):
 
 
 def _batches(body, several, limit):
-    job = Job.__new__(Job)
+    job = Transform.__new__(Transform)
     job.split, job.several, job.limit = "Line", several, limit
     return [b"+".join(batch) for batch in job._batches(body)]
 

@@ -12,22 +12,19 @@ or one that cannot be read, gets a failure reason, as on AWS. There the tag mean
 """
 
 import json
-import logging
-import threading
 import uuid
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from io import BytesIO
 
-from botocore.exceptions import ClientError
 from PIL import Image, UnidentifiedImageError
 
 from gluon_lessons.cloud.api import ApiError, operation
 from gluon_lessons.cloud.jobs import store
 from gluon_lessons.cloud.jobs.refusals import invalid, refuse
+from gluon_lessons.cloud.jobs.work import Work
 
 TAG = "gluon-lessons:labels"
-FINISHED = ("Completed", "Failed", "Stopped")
 NOT_HERE = {
     "InputConfig.DataSource.SnsDataSource": "give S3DataSource with a manifest",
     "LabelingJobAlgorithmsConfig": "leave it out, nothing labels by machine here",
@@ -37,66 +34,44 @@ NOT_HERE = {
 }
 
 
-def table(cloud):
-    return cloud.table(
-        "labeling-job",
-        missing='Labeling job "{name}" does not exist.',
-        taken="Labeling job names must be unique, and a job with this name already exists ({arn}).",
-    )
-
-
 @operation
 def create_labeling_job(cloud, request):
-    job = Job(cloud, request)
-    job.check()
-    record = table(cloud).add(
-        job.name,
-        error="ResourceInUse",
-        **{name: value for name, value in request.items() if name != "LabelingJobName"},
-        LabelingJobStatus="InProgress",
-        LabelCounters=job.counters(),
-        JobReferenceCode=uuid.uuid4().hex[:10],
-        WorkteamArn=request["HumanTaskConfig"]["WorkteamArn"],
-        PreHumanTaskLambdaArn=request["HumanTaskConfig"].get("PreHumanTaskLambdaArn"),
-        LabelingJobOutput={"OutputDatasetS3Uri": job.place},
-        _job=job,
-    )
-    threading.Thread(target=job.run, name=job.name, daemon=True).start()
-    return {"LabelingJobArn": record["LabelingJobArn"]}
+    return Labeling.create(cloud, request)
 
 
 @operation
 def describe_labeling_job(cloud, request):
-    return table(cloud).get(request["LabelingJobName"], error="ResourceNotFound")
+    return Labeling.describe(cloud, request)
 
 
 @operation
 def list_labeling_jobs(cloud, request):
-    return table(cloud).list(request, "LabelingJobSummaryList")
+    return Labeling.table(cloud).list(request, "LabelingJobSummaryList")
 
 
 @operation
 def stop_labeling_job(cloud, request):
-    table(cloud).get(request["LabelingJobName"], error="ResourceNotFound")["_job"].ask_to_stop()
-    return {}
+    return Labeling.halt(cloud, request)
 
 
 class Unlabelled(Exception):
     """A picture that got no label; the message says why."""
 
 
-class Job:
+class Labeling(Work):
     """A labelling job from its manifest to its augmented manifest."""
 
+    kind, prefix, unknown = "labeling-job", "LabelingJob", "ResourceNotFound"
+    missing = 'Labeling job "{name}" does not exist.'
+    taken = "Labeling job names must be unique, and a job with this name already exists ({arn})."
+
     def __init__(self, cloud, request):
-        self.cloud, self.request, self.name = cloud, request, request["LabelingJobName"]
+        super().__init__(cloud, request)
         self.attribute = request["LabelAttributeName"]
         self.place = store.join(request["OutputConfig"]["S3OutputPath"], self.name, "manifests/output/output.manifest")
-        self.stop, self.lock = threading.Event(), threading.Lock()
         self.lines, self.labelled, self.failed = [], 0, 0
 
     def check(self):
-        """Refuse what AWS refuses and what is not simulated here."""
         request = self.request
         refuse(request, NOT_HERE)
         self.cloud.require_role(request["RoleArn"])
@@ -140,13 +115,15 @@ class Job:
                 f'{uri} must be JSON such as {{"labels": [{{"label": "dog"}}, {{"label": "cat"}}]}}.'
             ) from None
 
-    def ask_to_stop(self):
-        with self.lock:
-            status = table(self.cloud).get(self.name)["LabelingJobStatus"]
-            if status in FINISHED:
-                raise invalid(f"The request was rejected because the labeling job is in status {status}.")
-            table(self.cloud).update(self.name, LabelingJobStatus="Stopping")
-            self.stop.set()
+    def about(self):
+        task = self.request["HumanTaskConfig"]
+        return {
+            "LabelCounters": self.counters(),
+            "JobReferenceCode": uuid.uuid4().hex[:10],
+            "LabelingJobOutput": {"OutputDatasetS3Uri": self.place},
+            "WorkteamArn": task["WorkteamArn"],
+            "PreHumanTaskLambdaArn": task["PreHumanTaskLambdaArn"],
+        }
 
     def counters(self):
         return {
@@ -158,27 +135,17 @@ class Job:
         }
 
     def run(self):
-        """Run the job to its end, whatever that is."""
-        try:
-            self._finish(self._run())
-        except (ApiError, ClientError) as error:
-            self._finish("Failed", FailureReason=f"ClientError: {error}")
-        except Exception as error:
-            logging.exception("labelling job %s", self.name)
-            self._finish("Failed", FailureReason=f"InternalServerError: {error!r}")
-
-    def _run(self):
         limits, status = self.request.get("StoppingConditions", {}), "Completed"
         most = limits.get("MaxPercentageOfInputDatasetLabeled", 100) * len(self.entries) // 100
         most = min(limits.get("MaxHumanLabeledObjectCount", most), most)
         for entry in self.entries:
-            if self.stop.is_set() or self.cloud.stopping.is_set() or self.labelled >= most:
+            if self.over() or self.labelled >= most:
                 status = "Stopped"
                 break
             self.lines.append(json.dumps(entry | self._labelled(entry)))
-            table(self.cloud).update(self.name, LabelCounters=self.counters())
+            self.update(LabelCounters=self.counters())
         self.cloud.store("".join(f"{line}\n" for line in self.lines).encode(), self.place)
-        return status
+        return status, {"LabelCounters": self.counters()}
 
     def _labelled(self, entry):
         """Return what the job adds to one line of the manifest."""
@@ -239,10 +206,6 @@ class Job:
                 return *picture.size, len(picture.getbands())
         except (ApiError, UnidentifiedImageError, Image.DecompressionBombError, OSError) as error:
             raise Unlabelled(f"The picture cannot be read: {error}") from None
-
-    def _finish(self, status, **fields):
-        with self.lock:
-            table(self.cloud).update(self.name, LabelingJobStatus=status, LabelCounters=self.counters(), **fields)
 
 
 def _json_lines(cloud, uri, what):

@@ -1,22 +1,17 @@
 """The processing room: runs a script between what it reads from S3 and what it leaves there."""
 
 import json
-import logging
-import shutil
-import threading
 import time
 from datetime import UTC, datetime
 
-from botocore.exceptions import ClientError
-
-from gluon_lessons.cloud.api import ApiError, operation
+from gluon_lessons.cloud.api import operation
 from gluon_lessons.cloud.jobs import room as rooms
 from gluon_lessons.cloud.jobs import store
 from gluon_lessons.cloud.jobs.diary import Diary
 from gluon_lessons.cloud.jobs.refusals import family, invalid, refuse
+from gluon_lessons.cloud.jobs.work import Work
 
 LOGS = "/aws/sagemaker/ProcessingJobs"
-FINISHED = ("Completed", "Failed", "Stopped")
 NOT_HERE = {
     "NetworkConfig": "leave it out, the job runs on this machine",
     "ProcessingOutputConfig.KmsKeyId": "leave it out, nothing is encrypted here",
@@ -26,67 +21,44 @@ NOT_HERE = {
 }
 
 
-def table(cloud):
-    return cloud.table(
-        "processing-job",
-        missing='Could not find requested job with name: "{name}".',
-        taken="Job name must be unique within an AWS account and region, and a job with this name already exists "
-        "({arn}).",
-    )
-
-
 @operation
 def create_processing_job(cloud, request):
-    job = Job(cloud, request)
-    job.check()
-    record = table(cloud).add(
-        job.name,
-        error="ResourceInUse",
-        **{name: value for name, value in request.items() if name not in ("ProcessingJobName", "Tags")},
-        ProcessingJobStatus="InProgress",
-        _job=job,
-    )
-    job.arn = record["ProcessingJobArn"]
-    threading.Thread(target=job.run, name=job.name, daemon=True).start()
-    return {"ProcessingJobArn": job.arn}
+    return Processing.create(cloud, request)
 
 
 @operation
 def describe_processing_job(cloud, request):
-    return table(cloud).get(request["ProcessingJobName"])
+    return Processing.describe(cloud, request)
 
 
 @operation
 def list_processing_jobs(cloud, request):
-    return table(cloud).list(request, "ProcessingJobSummaries")
+    return Processing.table(cloud).list(request, "ProcessingJobSummaries")
 
 
 @operation
 def stop_processing_job(cloud, request):
-    table(cloud).get(request["ProcessingJobName"])["_job"].ask_to_stop()
-    return {}
+    return Processing.halt(cloud, request)
 
 
 @operation
 def delete_processing_job(cloud, request):
-    if table(cloud).get(request["ProcessingJobName"])["ProcessingJobStatus"] not in FINISHED:
-        raise invalid("The processing job is running; stop it, wait until it has stopped, then delete it.")
-    table(cloud).delete(request["ProcessingJobName"])
-    return {}
+    return Processing.delete(cloud, request)
 
 
-class Job:
+class Processing(Work):
     """A processing job from its request to its outputs."""
 
+    kind, prefix, ended = "processing-job", "ProcessingJob", "ProcessingEndTime"
+    missing = 'Could not find requested job with name: "{name}".'
+    taken = "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})."
+
     def __init__(self, cloud, request):
-        self.cloud, self.request = cloud, request
-        self.name, self.arn = request["ProcessingJobName"], None
-        self.stop, self.lock = threading.Event(), threading.Lock()
+        super().__init__(cloud, request)
         self.outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
         self.limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
 
     def check(self):
-        """Refuse what AWS refuses and what is not simulated here."""
         refuse(self.request, NOT_HERE)
         self.cloud.require_role(self.request["RoleArn"])
         family(self.request["AppSpecification"]["ImageUri"])
@@ -130,40 +102,16 @@ class Job:
         rooms.check(place["LocalPath"])
         return place
 
-    def ask_to_stop(self):
-        with self.lock:
-            status = table(self.cloud).get(self.name)["ProcessingJobStatus"]
-            if status in FINISHED:
-                raise invalid(f"The request was rejected because the processing job is in status {status}.")
-            table(self.cloud).update(self.name, ProcessingJobStatus="Stopping")
-            self.stop.set()
-
     def run(self):
-        """Run the job to its end, whatever that is."""
-        folder = self.cloud.folder("processing", self.name)
-        try:
-            status, fields = self._run(folder)
-        except (ApiError, ClientError, OSError) as error:
-            status, fields = "Failed", {"FailureReason": f"ClientError: {error}"}
-        except Exception as error:
-            logging.exception("processing job %s", self.name)
-            status, fields = "Failed", {"FailureReason": f"InternalServerError: {error!r}"}
-        shutil.rmtree(folder, ignore_errors=True)
-        with self.lock:
-            ended = datetime.now(UTC)
-            table(self.cloud).update(self.name, ProcessingJobStatus=status, ProcessingEndTime=ended, **fields)
-
-    def _run(self, folder):
-        """Return how the job ended, and the fields that say so."""
         count, born = self.request["ProcessingResources"]["ClusterConfig"]["InstanceCount"], int(time.time())
         names = [f"algo-{number}" for number in range(1, count + 1)]
         self.hosts = [
-            (rooms.Room(self.cloud, folder / name), Diary(self.cloud, LOGS, f"{self.name}/{name}-{born}"))
+            (rooms.Room(self.cloud, self.folder / name), Diary(self.cloud, LOGS, f"{self.name}/{name}-{born}"))
             for name in names
         ]
         for number, (room, _) in enumerate(self.hosts):
             self._furnish(room, names, number)
-        table(self.cloud).update(self.name, ProcessingStartTime=datetime.now(UTC))
+        self.update(ProcessingStartTime=datetime.now(UTC))
         self.processes = [room.start(self._command(), self._environment()) for room, _ in self.hosts]
         try:
             status, reason = self._watch()
@@ -232,8 +180,8 @@ class Job:
                 return "Failed", f"AlgorithmError: {last[:900]}, exit code: {code}"
             if over:
                 return "Completed", None
-            stopped, late = self.stop.is_set() or self.cloud.stopping.is_set(), time.monotonic() > deadline
-            if stopped or late:
+            late = time.monotonic() > deadline
+            if self.over() or late:
                 for process in self.processes:
                     rooms.end(process)
                 reason = f"MaxRuntimeExceeded: the job ran longer than {self.limit} seconds." if late else None

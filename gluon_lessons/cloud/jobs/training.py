@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import logging
 import math
 import re
-import shutil
 import socket
 import sys
 import tarfile
@@ -14,16 +12,14 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from botocore.exceptions import ClientError
-
 from gluon_lessons.cloud.api import ApiError, operation
 from gluon_lessons.cloud.jobs import boosting, channels, store
 from gluon_lessons.cloud.jobs import room as rooms
 from gluon_lessons.cloud.jobs.diary import Diary, Metrics
 from gluon_lessons.cloud.jobs.refusals import family, invalid, refuse
+from gluon_lessons.cloud.jobs.work import FINISHED, Work
 
 LOGS = "/aws/sagemaker/TrainingJobs"
-FINISHED = ("Completed", "Failed", "Stopped")
 # A spot training job whose Environment has this is interrupted once, when it prints a line that contains the value: AWS
 # has taken the instance back. On AWS itself the variable means nothing.
 INTERRUPT = "GLUON_LESSONS_INTERRUPT_AT"
@@ -52,82 +48,29 @@ NOT_HERE = {
 }
 
 
-def table(cloud):
-    return cloud.table(
-        "training-job",
-        missing='Requested resource not found: there is no training job "{name}".',
-        taken="Training job names must be unique within an AWS account and region, and a training job with this name "
-        "already exists ({arn}).",
-    )
-
-
 @operation
 def create_training_job(cloud, request):
-    job = check(cloud, request)
-    record = table(cloud).add(
-        request["TrainingJobName"],
-        error="ResourceInUse",
-        **{name: value for name, value in request.items() if name not in ("TrainingJobName", "Tags")},
-        TrainingJobStatus="InProgress",
-        SecondaryStatus="Starting",
-        SecondaryStatusTransitions=[],
-        _job=job,
-    )
-    job.arn = record["TrainingJobArn"]
-    threading.Thread(target=job.run, name=request["TrainingJobName"], daemon=True).start()
-    return {"TrainingJobArn": job.arn}
+    return Training.create(cloud, request)
 
 
 @operation
 def describe_training_job(cloud, request):
-    return table(cloud).get(request["TrainingJobName"])
+    return Training.describe(cloud, request)
 
 
 @operation
 def list_training_jobs(cloud, request):
-    return table(cloud).list(request, "TrainingJobSummaries")
+    return Training.table(cloud).list(request, "TrainingJobSummaries")
 
 
 @operation
 def stop_training_job(cloud, request):
-    record = table(cloud).get(request["TrainingJobName"])
-    record["_job"].ask_to_stop()
-    return {}
+    return Training.halt(cloud, request)
 
 
 @operation
 def delete_training_job(cloud, request):
-    record = table(cloud).get(request["TrainingJobName"])
-    if record["TrainingJobStatus"] not in FINISHED:
-        raise invalid("The training job is running; stop it, wait until it has stopped, then delete it.")
-    table(cloud).delete(request["TrainingJobName"])
-    return {}
-
-
-def check(cloud, request):
-    """Refuse what AWS refuses and what is not simulated here; return the job, ready to run."""
-    refuse(request, NOT_HERE)
-    cloud.require_role(request["RoleArn"])
-    algorithm = request.get("AlgorithmSpecification", {})
-    if "TrainingImage" not in algorithm:
-        raise invalid("AlgorithmSpecification.TrainingImage is missing; it names the image that the script is for.")
-    _check_program(cloud, request)
-    for entry in algorithm.get("MetricDefinitions", []):
-        _check_metric(entry)
-    resources, limits = request["ResourceConfig"], request.get("StoppingCondition", {})
-    if not resources.get("InstanceType") or not resources.get("InstanceCount"):
-        raise invalid("ResourceConfig needs InstanceType and InstanceCount.")
-    longest = limits.get("MaxWaitTimeInSeconds")
-    if request.get("EnableManagedSpotTraining"):
-        if not longest or longest < limits.get("MaxRuntimeInSeconds", 86400):
-            raise invalid("With EnableManagedSpotTraining, MaxWaitTimeInSeconds must be at least MaxRuntimeInSeconds.")
-    elif longest:
-        raise invalid("MaxWaitTimeInSeconds may be set only with EnableManagedSpotTraining.")
-    if "CheckpointConfig" in request:
-        cloud.require_bucket(request["CheckpointConfig"]["S3Uri"])
-        rooms.check(request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints"))
-    cloud.require_bucket(request["OutputDataConfig"]["S3OutputPath"])
-    return Job(cloud, request, channels.resolve(cloud, request))
+    return Training.delete(cloud, request)
 
 
 def _check_program(cloud, request):
@@ -146,6 +89,8 @@ def _check_program(cloud, request):
             raise invalid("The built-in XGBoost algorithm runs on one instance here; use InstanceCount 1.")
         return
     family(image)
+    if _plain(parameters.get("sagemaker_mpi_enabled", "")) == "true":
+        raise invalid("MPI is not simulated here; use the distribution parameter_server, which MXNet brings with it.")
     code = _plain(parameters.get("sagemaker_submit_directory", ""))
     if not code.startswith("s3://"):
         raise invalid("The hyperparameter sagemaker_submit_directory must be the s3:// address of your code's .tar.gz.")
@@ -158,6 +103,16 @@ def metric_definitions(request):
     own = request.get("HyperParameters", request.get("StaticHyperParameters", {})).get("sagemaker_program")
     built_in = not own and not algorithm.get("ContainerEntrypoint")
     return algorithm.get("MetricDefinitions") or (boosting.DEFINITIONS if built_in else [])
+
+
+def _check_limits(request):
+    limits = request.get("StoppingCondition", {})
+    longest = limits.get("MaxWaitTimeInSeconds")
+    if request.get("EnableManagedSpotTraining"):
+        if not longest or longest < limits.get("MaxRuntimeInSeconds", 86400):
+            raise invalid("With EnableManagedSpotTraining, MaxWaitTimeInSeconds must be at least MaxRuntimeInSeconds.")
+    elif longest:
+        raise invalid("MaxWaitTimeInSeconds may be set only with EnableManagedSpotTraining.")
 
 
 def _check_metric(entry):
@@ -180,45 +135,49 @@ class Host:
     checkpoints: object = None
 
 
-class Job:
+class Training(Work):
     """A training job from its request to its archives."""
 
-    def __init__(self, cloud, request, inputs):
-        self.cloud, self.request, self.inputs = cloud, request, inputs
-        self.name, self.arn = request["TrainingJobName"], None
-        self.stop, self.lock = threading.Event(), threading.Lock()
+    kind, prefix, halting = "training-job", "TrainingJob", {"SecondaryStatus": "Stopping"}
+    missing = 'Requested resource not found: there is no training job "{name}".'
+    taken = (
+        "Training job names must be unique within an AWS account and region, and a training job with this name already "
+        "exists ({arn})."
+    )
+
+    def __init__(self, cloud, request):
+        super().__init__(cloud, request)
+        self.interrupted, self.failed, self.began = False, None, None
+
+    def check(self):
+        cloud, request = self.cloud, self.request
+        refuse(request, NOT_HERE)
+        cloud.require_role(request["RoleArn"])
+        algorithm = request.get("AlgorithmSpecification", {})
+        if "TrainingImage" not in algorithm:
+            raise invalid("AlgorithmSpecification.TrainingImage is missing; it names the image that the script is for.")
+        _check_program(cloud, request)
+        for entry in algorithm.get("MetricDefinitions", []):
+            _check_metric(entry)
+        resources = request["ResourceConfig"]
+        if not resources.get("InstanceType") or not resources.get("InstanceCount"):
+            raise invalid("ResourceConfig needs InstanceType and InstanceCount.")
+        _check_limits(request)
+        if "CheckpointConfig" in request:
+            cloud.require_bucket(request["CheckpointConfig"]["S3Uri"])
+            rooms.check(request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints"))
+        cloud.require_bucket(request["OutputDataConfig"]["S3OutputPath"])
+        self.inputs = channels.resolve(cloud, request)
+        program = request.get("HyperParameters", {}).get("sagemaker_program")
+        self.scripted = bool(program) and not algorithm.get("ContainerEntrypoint")
         spot = request.get("EnableManagedSpotTraining", False)
         self.interrupt_at = request.get("Environment", {}).get(INTERRUPT) if spot else None
-        program = request.get("HyperParameters", {}).get("sagemaker_program")
-        self.scripted = bool(program) and not request["AlgorithmSpecification"].get("ContainerEntrypoint")
-        self.interrupted = False
-        self.failed = None
         self.metrics = Metrics(cloud, self.name, metric_definitions(request))
-        self.started = self.ended = None
 
-    def ask_to_stop(self):
-        with self.lock:
-            status = table(self.cloud).get(self.name)["TrainingJobStatus"]
-            if status in FINISHED:
-                raise invalid(f"The request was rejected because the training job is in status {status}.")
-            table(self.cloud).update(self.name, TrainingJobStatus="Stopping", SecondaryStatus="Stopping")
-            self.stop.set()
+    def about(self):
+        return {"SecondaryStatus": "Starting", "SecondaryStatusTransitions": []}
 
     def run(self):
-        """Run the job to its end, whatever that is."""
-        folder = self.cloud.folder("training", self.name)
-        try:
-            ending = self._run(folder)
-        except (ApiError, ClientError, OSError) as error:
-            ending = "Failed", {"FailureReason": f"ClientError: {error}"}
-        except Exception as error:
-            logging.exception("training job %s", self.name)
-            ending = "Failed", {"FailureReason": f"InternalServerError: {error!r}"}
-        shutil.rmtree(folder, ignore_errors=True)
-        self._finish(*ending)
-
-    def _run(self, folder):
-        """Return how the job ended, and the fields that say so."""
         count = self.request["ResourceConfig"]["InstanceCount"]
         self._phase("Starting", "Preparing the instances for training")
         born = int(time.time())
@@ -227,19 +186,19 @@ class Job:
             for number in range(1, count + 1)
         ]
         clock = _Clock(self.request.get("StoppingCondition", {}))
-        while (outcome := self._attempt(folder, clock)) == "Interrupted":
+        while (outcome := self._attempt(clock)) == "Interrupted":
             self._phase("Interrupted", "The spot instance was taken back; the job waits for another")
             self._phase("Starting", "Preparing the instances for training")
-        self.ended = datetime.now(UTC)
-        return outcome, self._leave(outcome, folder)
+        ended = datetime.now(UTC)
+        return outcome, {"TrainingEndTime": ended} | self._leave(outcome)
 
-    def _attempt(self, folder, clock):
+    def _attempt(self, clock):
         """Run the script on every host until one outcome stands: its own, Stopped, a limit, or Interrupted."""
         self._phase("Downloading", "Downloading input data")
         pipes, servers = [], []
         try:
             for number, host in enumerate(self.hosts):
-                host.room = rooms.Room(self.cloud, folder / host.name)
+                host.room = rooms.Room(self.cloud, self.folder / host.name)
                 host.diary.restart()
                 pipes += filter(None, self._furnish(host, number))
             self._phase("Training", "Training in-progress")
@@ -345,7 +304,7 @@ class Job:
                 self._read(host, last=over)
             if over:
                 return "Failed" if self.failed else "Completed"
-            if self.stop.is_set() or self.cloud.stopping.is_set():
+            if self.over():
                 return self._end("Stopped")
             if limit := clock.outcome():
                 return self._end(limit)
@@ -375,7 +334,7 @@ class Job:
         if host.checkpoints:
             host.checkpoints.sync()
 
-    def _leave(self, outcome, folder):
+    def _leave(self, outcome):
         """Store what the job leaves, and return the fields that tell of it."""
         self._phase("Uploading", "Uploading generated training model")
         output = self.request["OutputDataConfig"]
@@ -383,7 +342,7 @@ class Job:
         rooms_ = [host.room for host in self.hosts]
         data = [room.path("/opt/ml/output/data") for room in rooms_]
         if any(store.files(part) for part in data):
-            store.archive(self.cloud, data, folder / "output.tar.gz", store.join(place, "output.tar.gz"))
+            store.archive(self.cloud, data, self.folder / "output.tar.gz", store.join(place, "output.tar.gz"))
         if outcome == "Failed":
             return {"FailureReason": self._reason()}
         model = [room.path("/opt/ml/model") for room in rooms_]
@@ -393,7 +352,7 @@ class Job:
             uri = store.join(place, "model") + "/"
         else:
             uri = store.join(place, "model.tar.gz")
-            store.archive(self.cloud, model, folder / "model.tar.gz", uri)
+            store.archive(self.cloud, model, self.folder / "model.tar.gz", uri)
         return {"ModelArtifacts": {"S3ModelArtifacts": uri}}
 
     def _reason(self):
@@ -408,36 +367,34 @@ class Job:
     def _phase(self, status, message):
         """Enter the next secondary status."""
         now = datetime.now(UTC)
-        past = table(self.cloud).get(self.name)["SecondaryStatusTransitions"]
-        past = [entry | {"EndTime": entry.get("EndTime", now)} for entry in past]
+        past = [entry | {"EndTime": entry.get("EndTime", now)} for entry in self._transitions()]
         fields = {}
-        if status == "Training" and not self.started:
-            self.started = fields["TrainingStartTime"] = now
-        table(self.cloud).update(
-            self.name,
+        if status == "Training" and not self.began:
+            self.began = fields["TrainingStartTime"] = now
+        self.update(
             SecondaryStatus=status,
             SecondaryStatusTransitions=[*past, {"Status": status, "StartTime": now, "StatusMessage": message}],
             **fields,
         )
 
-    def _finish(self, outcome, fields):
-        self._phase(outcome, fields.get("FailureReason", f"Training job {outcome.lower()}"))
-        past = table(self.cloud).get(self.name)["SecondaryStatusTransitions"]
-        past[-1]["EndTime"] = past[-1]["StartTime"]
-        if self.started:
-            ended = self.ended or datetime.now(UTC)
-            seconds = max(1, math.ceil((ended - self.started).total_seconds()))
+    def _transitions(self):
+        return self.table(self.cloud).get(self.name)["SecondaryStatusTransitions"]
+
+    def settle(self, status, **fields):
+        self._phase(status, fields.get("FailureReason", f"Training job {status.lower()}"))
+        *past, last = self._transitions()
+        if self.began:
+            fields.setdefault("TrainingEndTime", datetime.now(UTC))
+            seconds = max(1, math.ceil((fields["TrainingEndTime"] - self.began).total_seconds()))
             # Nothing is saved here by spot, which has no price: AWS would bill fewer seconds.
-            fields |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds, "TrainingEndTime": ended}
-        with self.lock:
-            table(self.cloud).update(
-                self.name,
-                TrainingJobStatus=outcome if outcome in FINISHED else "Stopped",
-                SecondaryStatus=outcome,
-                SecondaryStatusTransitions=past,
-                FinalMetricDataList=list(self.metrics.last.values()),
-                **fields,
-            )
+            fields |= {"TrainingTimeInSeconds": seconds, "BillableTimeInSeconds": seconds}
+        super().settle(
+            status if status in FINISHED else "Stopped",
+            SecondaryStatus=status,
+            SecondaryStatusTransitions=[*past, last | {"EndTime": last["StartTime"]}],
+            FinalMetricDataList=list(self.metrics.last.values()),
+            **fields,
+        )
 
 
 class Checkpoints:
@@ -454,7 +411,7 @@ class Checkpoints:
     def sync(self):
         """Upload what has changed since the last call."""
         now = self._state()
-        bucket, prefix = self.cloud.require_bucket(self.uri)
+        bucket, _, prefix = self.uri.removeprefix("s3://").partition("/")
         for path, state in now.items():
             if self.seen.get(path) != state:
                 key = "/".join(filter(None, [prefix.rstrip("/"), path.relative_to(self.folder).as_posix()]))

@@ -2,24 +2,19 @@
 
 import gzip
 import itertools
-import logging
-import shutil
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from botocore.exceptions import ClientError
-
-from gluon_lessons.cloud.api import ApiError, operation
+from gluon_lessons.cloud.api import operation
 from gluon_lessons.cloud.jobs import store
 from gluon_lessons.cloud.jobs.diary import Diary
 from gluon_lessons.cloud.jobs.filters import Processing
 from gluon_lessons.cloud.jobs.refusals import invalid, refuse
+from gluon_lessons.cloud.jobs.work import Work
 from gluon_lessons.cloud.serving import ServerDown, ServingFailed
 
 LOGS = "/aws/sagemaker/TransformJobs"
-FINISHED = ("Completed", "Failed", "Stopped")
 LARGEST = 6  # megabytes in one request, what the model servers here take
 NOT_HERE = {
     "DataCaptureConfig": "read the job's input and output in S3",
@@ -30,56 +25,39 @@ NOT_HERE = {
 }
 
 
-def table(cloud):
-    return cloud.table(
-        "transform-job",
-        missing='Could not find the transform job "{name}".',
-        taken="Job name must be unique within an AWS account and region, and a job with this name already exists "
-        "({arn}).",
-    )
-
-
 @operation
 def create_transform_job(cloud, request):
-    job = Job(cloud, request)
-    job.check()
-    record = table(cloud).add(
-        job.name,
-        error="ResourceInUse",
-        **{name: value for name, value in request.items() if name not in ("TransformJobName", "Tags")},
-        TransformJobStatus="InProgress",
-        _job=job,
-    )
-    threading.Thread(target=job.run, name=job.name, daemon=True).start()
-    return {"TransformJobArn": record["TransformJobArn"]}
+    return Transform.create(cloud, request)
 
 
 @operation
 def describe_transform_job(cloud, request):
-    return table(cloud).get(request["TransformJobName"])
+    return Transform.describe(cloud, request)
 
 
 @operation
 def list_transform_jobs(cloud, request):
-    return table(cloud).list(request, "TransformJobSummaries")
+    return Transform.table(cloud).list(request, "TransformJobSummaries")
 
 
 @operation
 def stop_transform_job(cloud, request):
-    table(cloud).get(request["TransformJobName"])["_job"].ask_to_stop()
-    return {}
+    return Transform.halt(cloud, request)
 
 
 class Rejected(Exception):
     """A request that the model answered with an error."""
 
 
-class Job:
+class Transform(Work):
     """A batch transform job from its request to its last output."""
 
+    kind, prefix, ended = "transform-job", "TransformJob", "TransformEndTime"
+    missing = 'Could not find the transform job "{name}".'
+    taken = "Job name must be unique within an AWS account and region, and a job with this name already exists ({arn})."
+
     def __init__(self, cloud, request):
-        self.cloud, self.request, self.name = cloud, request, request["TransformJobName"]
-        self.stop, self.lock = threading.Event(), threading.Lock()
+        super().__init__(cloud, request)
         self.source, self.output = request["TransformInput"], request["TransformOutput"]
         self.split = self.source.get("SplitType", "None")
         self.several = request.get("BatchStrategy", "MultiRecord") == "MultiRecord"
@@ -89,7 +67,6 @@ class Job:
         self.errors = []
 
     def check(self):
-        """Refuse what AWS refuses and what is not simulated here."""
         refuse(self.request, NOT_HERE)
         model = self.cloud.call("DescribeModel", {"ModelName": self.request["ModelName"]})
         self.container = model["PrimaryContainer"]
@@ -110,36 +87,17 @@ class Job:
         self.cloud.require_bucket(self.output["S3OutputPath"])
         self.items = store.select(self.cloud, source["S3Uri"], source["S3DataType"])
 
-    def ask_to_stop(self):
-        with self.lock:
-            status = table(self.cloud).get(self.name)["TransformJobStatus"]
-            if status in FINISHED:
-                raise invalid(f"The request was rejected because the transform job is in status {status}.")
-            table(self.cloud).update(self.name, TransformJobStatus="Stopping")
-            self.stop.set()
-
     def run(self):
-        """Run the job to its end, whatever that is."""
-        servers, folder = [], self.cloud.folder("transform", self.name)
+        servers = []
         try:
-            status, reason = self._run(servers, folder)
+            return self._run(servers)
         except ServingFailed as error:
-            status, reason = "Failed", f"AlgorithmError: The model could not be loaded: {error}"
-        except (ApiError, ClientError) as error:
-            status, reason = "Failed", f"ClientError: {error}"
-        except Exception as error:
-            logging.exception("transform job %s", self.name)
-            status, reason = "Failed", f"InternalServerError: {error!r}"
-        for server in servers:
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-        fields = {"FailureReason": reason[:1024]} if reason else {}
-        with self.lock:
-            ended = datetime.now(UTC)
-            table(self.cloud).update(self.name, TransformJobStatus=status, TransformEndTime=ended, **fields)
+            return "Failed", {"FailureReason": f"AlgorithmError: The model could not be loaded: {error}"}
+        finally:
+            for server in servers:
+                server.stop()
 
-    def _run(self, servers, folder):
-        """Return how the job ended, and the reason if it failed."""
+    def _run(self, servers):
         born, strategy = int(time.time()), "MULTI_RECORD" if self.several else "SINGLE_RECORD"
         concurrent = self.request.get("MaxConcurrentTransforms") or 1
         environment = self.container.get("Environment", {}) | self.request.get("Environment", {})
@@ -150,7 +108,7 @@ class Job:
             "SAGEMAKER_MAX_CONCURRENT_TRANSFORMS": str(concurrent),
         }
         count = self.request["TransformResources"]["InstanceCount"]
-        logs = [folder / f"{number}.log" for number in range(1, count + 1)]
+        logs = [self.folder / f"{number}.log" for number in range(1, count + 1)]
         diaries = [Diary(self.cloud, LOGS, f"{self.name}/algo-{n}-{born}") for n in range(1, count + 1)]
         self.log = Diary(self.cloud, LOGS, f"{self.name}/algo-1-{born}/data-log")
         self._note(f"MaxConcurrentTransforms={concurrent}, MaxPayloadInMB={self.limit >> 20}, BatchStrategy={strategy}")
@@ -159,7 +117,7 @@ class Job:
                 started = [pool.submit(self._serve, environment, log) for log in logs]
                 for future in started:
                     servers.append(future.result())
-            table(self.cloud).update(self.name, TransformStartTime=datetime.now(UTC))
+            self.update(TransformStartTime=datetime.now(UTC))
             with ThreadPoolExecutor(count * concurrent) as pool:
                 turns = zip(self.items, itertools.cycle(servers))
                 for future in [pool.submit(self._transform, server, item) for item, server in turns]:
@@ -168,12 +126,12 @@ class Job:
             for diary, log in zip(diaries, logs, strict=True):
                 if log.exists():
                     diary.pull(log, last=True)
-        if self._over():
-            return "Stopped", None
+        if self.over():
+            return "Stopped", {}
         if self.errors:
             reason = f"{len(self.errors)} of {len(self.items)} objects failed, the first with {self.errors[0]}"
-            return "Failed", f"ClientError: {reason} See job logs for more information."
-        return "Completed", None
+            return "Failed", {"FailureReason": f"ClientError: {reason} See job logs for more information."}
+        return "Completed", {}
 
     def _serve(self, environment, log):
         container = self.container
@@ -181,12 +139,9 @@ class Job:
             container["ModelDataUrl"], container["Image"], environment, name=f"transform-{self.name}", log_file=log
         )
 
-    def _over(self):
-        return self.stop.is_set() or self.cloud.stopping.is_set()
-
     def _transform(self, server, item):
         """Send one object through the model and store the answers; one that fails leaves no output."""
-        if self._over():
+        if self.over():
             return
         body = self.cloud.client("s3").get_object(Bucket=item.bucket, Key=item.key)["Body"].read()
         try:
@@ -195,7 +150,7 @@ class Job:
             answers = []
             for batch in self._batches(body):
                 answers += self._answers(server, batch)
-                if self._over():
+                if self.over():
                     return
         except (Rejected, ValueError, OSError, EOFError) as error:
             self.errors.append(f"{item.uri}: {error}")

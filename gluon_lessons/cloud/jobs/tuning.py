@@ -1,18 +1,15 @@
 """The tuning room: hyperparameter tuning jobs, each a search over real training jobs."""
 
-import logging
-import threading
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from gluon_lessons.cloud.api import ApiError, operation
 from gluon_lessons.cloud.jobs import search, store, training
 from gluon_lessons.cloud.jobs.refusals import invalid, refuse
+from gluon_lessons.cloud.jobs.work import FINISHED, Work
 from gluon_lessons.cloud.tables import page
 
-FINISHED = ("Completed", "Failed", "Stopped")
 PATIENCE = 5  # training jobs that may fail before the first that succeeds, as on AWS
 NOT_HERE = {
     "TrainingJobDefinitions": "give one TrainingJobDefinition",
@@ -27,62 +24,34 @@ NOT_HERE = {
 }
 
 
-def table(cloud):
-    return cloud.table(
-        "hyper-parameter-tuning-job",
-        missing='Could not find the hyperparameter tuning job "{name}".',
-        taken="Hyperparameter tuning job names must be unique, and a job with this name already exists ({arn}).",
-    )
-
-
 @operation
 def create_hyper_parameter_tuning_job(cloud, request):
-    tuner = Tuner(cloud, request)
-    tuner.check()
-    record = table(cloud).add(
-        tuner.name,
-        error="ResourceInUse",
-        HyperParameterTuningJobConfig=request["HyperParameterTuningJobConfig"],
-        TrainingJobDefinition=request["TrainingJobDefinition"],
-        HyperParameterTuningJobStatus="InProgress",
-        Strategy=request["HyperParameterTuningJobConfig"]["Strategy"],
-        ResourceLimits=request["HyperParameterTuningJobConfig"]["ResourceLimits"],
-        **tuner.counters(),
-        _tuner=tuner,
-    )
-    tuner.arn = record["HyperParameterTuningJobArn"]
-    threading.Thread(target=tuner.run, name=tuner.name, daemon=True).start()
-    return {"HyperParameterTuningJobArn": tuner.arn}
+    return Tuning.create(cloud, request)
 
 
 @operation
 def describe_hyper_parameter_tuning_job(cloud, request):
-    return table(cloud).get(request["HyperParameterTuningJobName"], error="ResourceNotFound")
+    return Tuning.describe(cloud, request)
 
 
 @operation
 def list_hyper_parameter_tuning_jobs(cloud, request):
-    return table(cloud).list(request, "HyperParameterTuningJobSummaries")
+    return Tuning.table(cloud).list(request, "HyperParameterTuningJobSummaries")
 
 
 @operation
 def stop_hyper_parameter_tuning_job(cloud, request):
-    table(cloud).get(request["HyperParameterTuningJobName"], error="ResourceNotFound")["_tuner"].ask_to_stop()
-    return {}
+    return Tuning.halt(cloud, request)
 
 
 @operation
 def delete_hyper_parameter_tuning_job(cloud, request):
-    name = request["HyperParameterTuningJobName"]
-    if table(cloud).get(name, error="ResourceNotFound")["HyperParameterTuningJobStatus"] not in FINISHED:
-        raise invalid("The tuning job is running; stop it, wait until it has stopped, then delete it.")
-    table(cloud).delete(name)
-    return {}
+    return Tuning.delete(cloud, request)
 
 
 @operation
 def list_training_jobs_for_hyper_parameter_tuning_job(cloud, request):
-    tuner = table(cloud).get(request["HyperParameterTuningJobName"], error="ResourceNotFound")["_tuner"]
+    tuner = Tuning.describe(cloud, request)["_work"]
     summaries = [tuner.summary(trial) for trial in tuner.trials]
     if request.get("SortBy") == "FinalObjectiveMetricValue":
         for summary in summaries:  # those without a value come last
@@ -102,19 +71,21 @@ class Trial:
     value: float | None = None
 
 
-class Tuner:
+class Tuning(Work):
     """A tuning job from its request to its best training job."""
 
+    kind, prefix, unknown = "hyper-parameter-tuning-job", "HyperParameterTuningJob", "ResourceNotFound"
+    ended = "HyperParameterTuningEndTime"
+    missing = 'Could not find the hyperparameter tuning job "{name}".'
+    taken = "Hyperparameter tuning job names must be unique, and a job with this name already exists ({arn})."
+
     def __init__(self, cloud, request):
-        self.cloud, self.request = cloud, request
-        self.name, self.arn = request["HyperParameterTuningJobName"], None
+        super().__init__(cloud, request)
         self.config = request["HyperParameterTuningJobConfig"]
         self.definition = request.get("TrainingJobDefinition", {})
-        self.stop, self.lock = threading.Event(), threading.Lock()
         self.trials, self.best = [], None
 
     def check(self):
-        """Refuse what AWS refuses and what is not simulated here."""
         refuse(self.request, NOT_HERE)
         config = self.config
         if not self.definition:
@@ -144,25 +115,13 @@ class Tuner:
             raise invalid("ResourceLimits.MaxNumberOfTrainingJobs is missing; it says when to end.")
         self.parallel = limits["MaxParallelTrainingJobs"]
         sample = self._training_request(self.name, search.spell(self.parameters, [0.5] * len(self.parameters)))
-        training.check(self.cloud, sample)
+        training.Training(self.cloud, sample).check()
 
-    def ask_to_stop(self):
-        with self.lock:
-            status = table(self.cloud).get(self.name)["HyperParameterTuningJobStatus"]
-            if status in FINISHED:
-                raise invalid(f"The request was rejected because the tuning job is in status {status}.")
-            table(self.cloud).update(self.name, HyperParameterTuningJobStatus="Stopping")
-            self.stop.set()
+    def about(self):
+        wanted = {name: self.config[name] for name in ("Strategy", "ResourceLimits")}
+        return wanted | self.counters()
 
     def run(self):
-        """Run the job to its end, whatever that is."""
-        try:
-            self._finish(*self._run())
-        except Exception as error:
-            logging.exception("tuning job %s", self.name)
-            self._finish("Failed", f"InternalServerError: {error!r}")
-
-    def _run(self):
         target = self.config.get("TuningJobCompletionCriteria", {}).get("TargetObjectiveMetricValue")
         exhausted = False
         while True:
@@ -172,7 +131,7 @@ class Tuner:
             failed = [trial for trial in self.trials if trial.status == "Failed"]
             hopeless = len(failed) >= PATIENCE and self.best is None
             reached = target is not None and self.best and self.sign * (self.best.value - target) >= 0
-            if self.stop.is_set() or self.cloud.stopping.is_set() or hopeless or reached:
+            if self.over() or hopeless or reached:
                 exhausted = True
                 for trial in running:
                     self._stop(trial)
@@ -184,18 +143,17 @@ class Tuner:
                     exhausted = True
                 else:
                     running.append(self._start(point))
-            table(self.cloud).update(self.name, **self.counters())
+            self.update(**self.counters())
             if exhausted and not running:
                 break
             time.sleep(0.2)
-        if self.stop.is_set():
-            return "Stopped", None
+        if self.over():
+            return "Stopped", {}
         if self.best is None:
-            return "Failed", (
-                f"No training job succeeded after {len(self.trials)} attempts. The training jobs that "
-                "ListTrainingJobsForHyperParameterTuningJob lists say why."
-            )
-        return "Completed", None
+            reason = f"No training job succeeded after {len(self.trials)} attempts. "
+            hint = "The training jobs that ListTrainingJobsForHyperParameterTuningJob lists say why."
+            return "Failed", {"FailureReason": reason + hint}
+        return "Completed", {}
 
     def _training_request(self, name, tuned):
         definition = {key: value for key, value in self.definition.items() if key != "TuningObjective"}
@@ -214,7 +172,7 @@ class Tuner:
         name = f"{self.name}-{len(self.trials) + 1:03d}-{uuid.uuid4().hex[:8]}"
         tuned = search.spell(self.parameters, point)
         self.cloud.call("CreateTrainingJob", self._training_request(name, tuned))
-        training.table(self.cloud).update(name, TuningJobArn=self.arn)
+        training.Training.table(self.cloud).update(name, TuningJobArn=self.arn)
         self.trials.append(trial := Trial(name, point, tuned))
         return trial
 
@@ -222,7 +180,7 @@ class Tuner:
         """Take over what a training job has come to."""
         if trial.status in FINISHED:
             return
-        record = training.table(self.cloud).get(trial.name)
+        record = training.Training.table(self.cloud).get(trial.name)
         metric = self.objective["MetricName"]
         if record["TrainingJobStatus"] == "Completed":
             values = {entry["MetricName"]: entry["Value"] for entry in record["FinalMetricDataList"]}
@@ -245,7 +203,7 @@ class Tuner:
 
     def summary(self, trial):
         """Return a training job as tuning answers describe it."""
-        record = training.table(self.cloud).get(trial.name)
+        record = training.Training.table(self.cloud).get(trial.name)
         summary = {
             name: record[name]
             for name in (
@@ -290,13 +248,3 @@ class Tuner:
         if self.best:
             answer["BestTrainingJob"] = self.summary(self.best)
         return answer
-
-    def _finish(self, status, reason):
-        with self.lock:
-            fields = {"FailureReason": reason} if reason else {}
-            table(self.cloud).update(
-                self.name,
-                HyperParameterTuningJobStatus=status,
-                HyperParameterTuningEndTime=datetime.now(UTC),
-                **fields,
-            )
