@@ -8,6 +8,7 @@ import random
 import secrets
 import shutil
 import signal
+import socket
 import string
 import sys
 import tempfile
@@ -22,11 +23,11 @@ from waitress.channel import HTTPChannel
 
 from gluon_lessons.cloud import api, state, tls
 from gluon_lessons.cloud.front import Front
-from gluon_lessons.cloud.serving import PORTS, listen
 
 log = logging.getLogger("gluon_lessons.cloud")
 
 PORT = 24566  # the first choice, so that an address noted down yesterday still works
+PORTS = range(20000, 32768)  # the others: below the ports that systems hand out by themselves
 BODY_LIMIT = 5 * 1024**3  # bytes, S3's own for one upload
 GRACE = 10  # seconds without an owner: long enough to restart a kernel and run its first cell
 ROLE, USER = "gluon-lessons", "learner"
@@ -109,7 +110,20 @@ def main():
 
 def _listener(port):
     """Hold a port, or another one where somebody else holds it."""
-    return next(filter(None, (listen(choice) for choice in (port, *random.sample(PORTS, 100)))))
+    return next(filter(None, (_listen(choice) for choice in (port, *random.sample(PORTS, 100)))))
+
+
+def _listen(port):
+    """Return a socket that holds a port of this machine, or None where somebody else does."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()  # two may bind, one may listen
+    except OSError:
+        listener.close()
+        return None
+    return listener
 
 
 def _furnish(cloud):

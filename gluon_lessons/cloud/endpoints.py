@@ -3,7 +3,7 @@
 from gluon_lessons.cloud.api import ApiError, operation
 from gluon_lessons.cloud.serving import handler_of
 
-# Members of a variant or a configuration that would need machinery that is not here.
+# Members of a model, a configuration or a variant that would need machinery that is not here.
 REFUSED = {
     "ServerlessConfig": "Serverless endpoints are not simulated here; give InstanceType and InitialInstanceCount.",
     "AsyncInferenceConfig": "Asynchronous endpoints are not simulated here; use a batch transform job.",
@@ -11,6 +11,9 @@ REFUSED = {
     "AcceleratorType": "Elastic Inference has been retired; choose another InstanceType.",
     "ManagedInstanceScaling": "Automatic scaling is not simulated here; use UpdateEndpointWeightsAndCapacities.",
     "CapacityReservationConfig": "Capacity reservations are not simulated here.",
+    "EnableNetworkIsolation": "Network isolation is not simulated here; leave it out.",
+    "VpcConfig": "Private networks are not simulated here; leave VpcConfig out.",
+    "KmsKeyId": "Encryption keys are not simulated here; leave KmsKeyId out.",
 }
 
 
@@ -20,6 +23,7 @@ def create_model(cloud, request):
     containers = request.get("Containers") or [request[k] for k in ["PrimaryContainer"] if k in request]
     if len(containers) != 1:
         raise ApiError("ValidationException", "Give one container: pipelines of several are not simulated here.")
+    _refuse(request)
     cloud.require_role(request.get("ExecutionRoleArn", ""))
     container = _resolved(cloud, containers[0])
     for member in ("Image", "ModelDataUrl"):
@@ -58,10 +62,8 @@ def create_endpoint_config(cloud, request):
     names = [variant["VariantName"] for variant in [*request["ProductionVariants"], *shadows]]
     if len(set(names)) < len(names):
         raise ApiError("ValidationException", f"The variants need names of their own, not {', '.join(names)}.")
-    for variant in [request, *request["ProductionVariants"], *shadows]:
-        for member, instead in REFUSED.items():
-            if member in variant:
-                raise ApiError("ValidationException", instead)
+    for part in [request, *request["ProductionVariants"], *shadows]:
+        _refuse(part)
     for variant in [*request["ProductionVariants"], *shadows]:
         if "InstanceType" not in variant or "ModelName" not in variant:
             raise ApiError("ValidationException", f"Variant {variant['VariantName']} needs ModelName and InstanceType.")
@@ -177,6 +179,12 @@ def _configs(cloud):
         'Could not find endpoint configuration "{arn}".',
         'Cannot create already existing endpoint configuration "{arn}".',
     )
+
+
+def _refuse(part):
+    for member, instead in REFUSED.items():
+        if part.get(member):
+            raise ApiError("ValidationException", instead)
 
 
 def _settled(cloud, name):

@@ -6,6 +6,7 @@ import logging
 import re
 import time
 import uuid
+from http import HTTPStatus
 from xml.sax.saxutils import escape
 
 from botocore import xform_name
@@ -20,7 +21,6 @@ log = logging.getLogger("gluon_lessons.cloud")
 # What moto answers by itself: storage, identities, logs and metrics. Their states are real within this cloud.
 MOTO_SERVICES = {"s3", "iam", "sts", "logs", "monitoring"}
 ENDPOINT = re.compile(r"/endpoints/([^/]+)/(invocations|async-invocations|invocations-response-stream)")
-REASONS = {200: "OK", 400: "Bad Request", 403: "Forbidden", 404: "Not Found", 413: "Request Entity Too Large"}
 
 # What S3 calls the refusals of the gatehouse.
 S3_CODES = {
@@ -61,7 +61,7 @@ class Front:
         target = request.headers.get("x-amz-target", "")
         log.info("%s %s %s %s %.0f ms", request.method, request.path[:200], target, status, took)
         headers = {"x-amzn-RequestId": str(uuid.uuid4()), **headers}
-        start_response(f"{status} {REASONS.get(status, 'Status')}", list(headers.items()))
+        start_response(f"{status} {HTTPStatus(status).phrase}", list(headers.items()))
         return [b"" if request.method == "HEAD" else body]
 
     def _answer(self, request, environ):

@@ -40,4 +40,4 @@ def application(model_dir):
 
 
 if __name__ == "__main__":
-    uvicorn.run(application(sys.argv[1]), host="127.0.0.1", port=int(sys.argv[2]), log_level="warning")
+    uvicorn.run(application(sys.argv[1]), uds=sys.argv[2], log_level="warning")

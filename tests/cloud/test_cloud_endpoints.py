@@ -186,6 +186,16 @@ def test_traffic_is_shared_shifted_and_ended(desk):
     assert processes() <= before
 
 
+def test_an_endpoint_deleted_while_it_starts_leaves_nothing(desk):
+    before = processes()
+    name = desk.create(desk.config(desk.variant("only", desk.model(multiplier(1)))))
+    until(lambda: processes() - before)
+    desk.sagemaker.delete_endpoint(EndpointName=name)
+    assert desk.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Deleting"
+    until(lambda: name not in desk.endpoints())
+    assert processes() <= before
+
+
 class Load:
     """Clients that ask without a pause and remember what they got."""
 
