@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from jobs_kit import channel, client, get, members, put, train, unique, wait
+from jobs_kit import archive, channel, client, get, members, put, train, unique, wait
 from test_jobs_processing import COUNT, processing
 
 from gluon_lessons import cloud as clouds
@@ -63,6 +63,16 @@ def test_absolute_paths_work_without_a_mount(unmounted):
     assert arguments[1].endswith("/room/code")
     assert mine.endswith("/room/mine")
     assert get(f"s3://{bucket}/{checkpoints}/last") == b"1"
+    put(
+        bucket, "code/sourcedir.tar.gz", archive(**{"main.py": "open('/opt/ml/processing/out/x', 'w').write('packed')"})
+    )
+    packed = processing(
+        unmounted,
+        "import os\nos.chdir('/opt/ml/processing/packed')\nos.system('tar -xzf sourcedir.tar.gz && python3 main.py')",
+        [("packed", f"s3://{bucket}/code", "/opt/ml/processing/packed")],
+        [("out", f"s3://{bucket}/packed", "/opt/ml/processing/out")],
+    )
+    client().create_processing_job(**packed)
     put(bucket, "texts/a.txt", b"dog dog")
     request = processing(
         unmounted,
@@ -75,6 +85,9 @@ def test_absolute_paths_work_without_a_mount(unmounted):
     job = wait("processing", request["ProcessingJobName"])
     assert job["ProcessingJobStatus"] == "Completed", job["FailureReason"]
     assert json.loads(get(f"s3://{bucket}/counts/counts.json"))["a.txt"] == 2
+    job = wait("processing", packed["ProcessingJobName"])
+    assert job["ProcessingJobStatus"] == "Completed", job["FailureReason"]
+    assert get(f"s3://{bucket}/packed/x") == b"packed"
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "/opt/ml", "/opt/ml/../x", "/opt/mlx/y", "opt/ml/x"])

@@ -1,15 +1,19 @@
 """The long runs of the jobs: many at once, many in a row, and the SDK's own patience."""
 
+import io
 import json
 import os
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
-from jobs_kit import archive, client, keys, put, train, unique, wait
+from jobs_kit import archive, channel, client, keys, lines, put, train, unique, wait
 from test_jobs_processing import processing
 from test_jobs_transform import IMAGE, INFERENCE, transforming
 from test_jobs_tuning import tune
+
+from gluon_lessons import serve
 
 pytestmark = pytest.mark.soak
 
@@ -70,6 +74,63 @@ def test_hundreds_of_pictures_go_through_one_job(cloud):
     client().create_transform_job(**request)
     assert wait("transform", request["TransformJobName"], within=200)["TransformJobStatus"] == "Completed"
     assert len(keys(cloud.bucket, f"{request['TransformJobName']}/out/")) == 500
+
+
+@pytest.fixture(scope="module")
+def pictures(cloud):
+    """Store a small set of grey pictures, each brightest in the quarter that is its class."""
+    random = np.random.RandomState(0)
+    labels = random.randint(0, 4, 3000)
+    images = random.randint(0, 120, (3000, 28, 28))
+    for image, label in zip(images, labels, strict=True):
+        image[14 * (label // 2) :, 14 * (label % 2) :][:14, :14] += 60
+    out = io.BytesIO()
+    np.savez_compressed(out, images=images.astype(np.uint8), labels=labels)
+    return put(cloud.bucket, f"{unique('quarters')}/quarters.npz", out.getvalue())
+
+
+def learn(cloud, pictures, **changes):
+    """Run the course's own training script and return what it printed of its epochs, and the job."""
+    name = train(
+        cloud,
+        (Path(serve.__file__).parent / "train.py").read_text(),
+        parameters={"epochs": "4", "channels": "4", "learning-rate": "0.01"} | changes.pop("parameters", {}),
+        InputDataConfig=[channel(pictures)],
+        **changes,
+    )
+    job = wait("training", name, within=200)
+    assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
+    printed = [line for stream in lines("/aws/sagemaker/TrainingJobs", name).values() for line in stream]
+    epochs = [line.partition(" seconds=")[0] for line in printed if line.startswith("epoch=")]
+    return epochs, job
+
+
+def test_an_interrupted_training_comes_out_as_if_nothing_had_happened(cloud, pictures):
+    whole, _ = learn(cloud, pictures)
+    torn, job = learn(
+        cloud,
+        pictures,
+        EnableManagedSpotTraining=True,
+        CheckpointConfig={"S3Uri": f"s3://{cloud.bucket}/{unique('torn')}"},
+        StoppingCondition={"MaxRuntimeInSeconds": 200, "MaxWaitTimeInSeconds": 300},
+        Environment={"GLUON_LESSONS_INTERRUPT_AT": "epoch=2 "},
+    )
+    assert "Interrupted" in [entry["Status"] for entry in job["SecondaryStatusTransitions"]]
+    assert len(whole) == 4
+    assert set(torn) == set(whole)  # an epoch that was cut short may be told twice, in the same words
+    assert torn[-1] == whole[-1]
+
+
+def test_two_hosts_learn_what_one_does(cloud, pictures):
+    one, _ = learn(cloud, pictures)
+    two, _ = learn(cloud, pictures, count=2, parameters={"sagemaker_parameter_server_enabled": "true"})
+
+    def accuracy(epochs):
+        return float(epochs[-1].rpartition("validation-accuracy=")[2])
+
+    assert len(two) == 4
+    assert accuracy(one) > 0.9
+    assert accuracy(two) == pytest.approx(accuracy(one), abs=0.05)
 
 
 def test_the_sdk_waits_and_shows_the_log(cloud, tmp_path, capsys):

@@ -11,6 +11,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
 from functools import cache
@@ -131,7 +132,14 @@ def check(name):
 
 
 def spell(folder, inside):
-    """Replace /opt/ml by a path in the Python and shell files under a folder."""
-    for path in Path(folder).rglob("*"):
+    """Replace /opt/ml by a path in the Python and shell files under a folder, and in the SDK's archives of such files."""
+    for path in sorted(Path(folder).rglob("*")):
         if path.suffix in (".py", ".sh") and path.is_file():
             path.write_bytes(path.read_bytes().replace(INSIDE.encode(), inside.encode()))
+        elif path.name == "sourcedir.tar.gz":
+            with tempfile.TemporaryDirectory() as unpacked:
+                with tarfile.open(path) as tar:
+                    tar.extractall(unpacked, filter="data")
+                spell(unpacked, inside)
+                with tarfile.open(path, "w:gz") as tar:
+                    tar.add(unpacked, "")
