@@ -132,7 +132,7 @@ def check(name):
 
 
 def spell(folder, inside):
-    """Replace /opt/ml by a path in the Python and shell files under a folder, and in the SDK's archives of such files."""
+    """Replace /opt/ml by a path in the Python and shell files under a folder and in the SDK's archives of them."""
     for path in sorted(Path(folder).rglob("*")):
         if path.suffix in (".py", ".sh") and path.is_file():
             path.write_bytes(path.read_bytes().replace(INSIDE.encode(), inside.encode()))
