@@ -329,7 +329,7 @@ def boxes_side_by_side(pictures, corners, names, titles, *, height=None):
         for box, name in zip(found, their_names, strict=True):
             _outline(axis, box, COLOURS[kinds.index(name) % len(COLOURS)])
     legend = [Patch(color=COLOURS[index % len(COLOURS)], label=name) for index, name in enumerate(kinds)]
-    figure.legend(handles=legend, loc="outside lower center", ncols=len(legend) or 1)
+    figure.legend(handles=legend, loc="outside lower center", ncols=len(legend) or 1, frameon=False)
     return figure
 
 
