@@ -15,12 +15,10 @@ from dataclasses import dataclass
 
 import mxnet as mx
 import numpy as np
-from gluoncv.model_zoo.ssd.ssd import SSD
-from mxnet import autograd
 from mxnet.contrib.quantization import quantize_model_mkldnn
-from mxnet.gluon import Block, SymbolBlock
+from mxnet.gluon import SymbolBlock
 
-from gluon_lessons import device, predict
+from gluon_lessons import boxes, device, predict
 from gluon_lessons.errors import LessonError
 
 
@@ -33,12 +31,12 @@ def static(network):
 def fused(network):
     """The network with every convolution joined to its normalization, activation and addition, by oneDNN."""
     _check_cpu()
-    graph, data = _graph(network.net)
+    graph, data = _graph(network)
     block = SymbolBlock(graph, data, params=network.net.collect_params())
     example = mx.nd.zeros((1, 3, *_size(network)))
     with _silence():
         block.optimize_for(example, backend="MKLDNN", **_plan(network))
-    return _with(network, block)
+    return dataclasses.replace(network, net=block)
 
 
 def int8(network, photographs):
@@ -47,7 +45,7 @@ def int8(network, photographs):
     The ranges of the numbers between the layers are taken from the photographs: a dozen like those to come will do.
     """
     _check_cpu()
-    graph, data = _graph(network.net)
+    graph, data = _graph(network)
     values = {name: parameter.data() for name, parameter in network.net.collect_params().items()}
     pictures = np.concatenate([predict.prepare(photo, network.entry)[0] for photo in photographs])
     with _silence():
@@ -56,6 +54,7 @@ def int8(network, photographs):
             {name: values[name] for name in graph.list_arguments() if name in values},
             {name: values[name] for name in graph.list_auxiliary_states()},
             data_names=["data"],
+            label_names=None,
             calib_mode="naive",
             calib_data=mx.io.NDArrayIter(pictures, batch_size=1),
             num_calib_examples=len(pictures),
@@ -69,7 +68,7 @@ def int8(network, photographs):
         parameter.initialize(mx.init.Zero(), ctx=mx.cpu())
         parameter.set_data(value)
     block.hybridize(**_plan(network))
-    return _with(network, block)
+    return dataclasses.replace(network, net=block)
 
 
 @dataclass(frozen=True)
@@ -100,59 +99,11 @@ def agreement(plain, quick, photographs, overlap: float = 0.9) -> Agreement:
     return Agreement(len(photographs), float(sum(alike) / max(sum(total), 1)), float(max(differences)), what)
 
 
-class Detector(Block):
-    """An SSD whose network has been made quicker, with the last steps done on the few boxes that have a chance.
-
-    GluonCV decodes, copies and sorts every box once for each class; of nearly all of these the score is next to zero.
-    """
-
-    def __init__(self, body, ssd):
-        super().__init__()
-        self.body = body
-        self._stds = np.array(ssd.bbox_decoder._stds, "float32")
-        self._lowest = ssd.cls_decoder._thresh
-        self.set_nms(ssd.nms_thresh, ssd.nms_topk, ssd.post_nms)
-
-    def set_nms(self, nms_thresh=0.45, nms_topk=400, post_nms=100):
-        self.nms_thresh, self.nms_topk, self.post_nms = nms_thresh, nms_topk, post_nms
-
-    def forward(self, x):
-        """Class numbers, scores and corners, each (picture, box, 1 or 4), as GluonCV's detectors give them."""
-        outputs = [output.asnumpy() for output in self.body(x)]
-        anchors = outputs.pop().reshape(-1, 4)
-        found = [self._best(*output, anchors) for output in zip(*outputs, strict=True)]
-        found = mx.nd.array(np.stack(found))
-        return found[:, :, :1], found[:, :, 1:2], found[:, :, 2:]
-
-    def _best(self, classes, offsets, anchors):
-        likelihood = np.exp(classes - classes.max(axis=1, keepdims=True))
-        likelihood = likelihood[:, 1:] / likelihood.sum(axis=1, keepdims=True)  # the first class is: nothing
-        boxes, names = np.nonzero(likelihood > self._lowest)
-        result = np.full((self.post_nms, 6), -1, "float32")
-        if not len(boxes):
-            return result
-        anchors, offsets = anchors[boxes], offsets[boxes] * self._stds
-        centres = anchors[:, :2] + offsets[:, :2] * anchors[:, 2:]
-        halves = anchors[:, 2:] * np.exp(offsets[:, 2:]) / 2
-        candidates = np.column_stack([names, likelihood[boxes, names], centres - halves, centres + halves])
-        kept = mx.nd.contrib.box_nms(
-            mx.nd.array(candidates), self.nms_thresh, valid_thresh=0.01, topk=self.nms_topk, id_index=0
-        )
-        kept = kept[: self.post_nms].asnumpy()
-        result[: len(kept)] = kept
-        return result
-
-
-def _graph(net):
-    """The network as a symbol, and its input. Of an SSD only the part before boxes are decoded and compared."""
+def _graph(network):
+    """What of the network is worth computing fast, as a symbol, and its input."""
     data = mx.sym.var("data")
-    with autograd.train_mode() if isinstance(net, SSD) else contextlib.nullcontext():
-        outputs = net(data)
+    outputs = predict.body(network)(data)
     return mx.sym.Group(list(outputs)) if isinstance(outputs, list | tuple) else outputs, data
-
-
-def _with(network, block):
-    return dataclasses.replace(network, net=Detector(block, network.net) if isinstance(network.net, SSD) else block)
 
 
 def _size(network):
@@ -162,7 +113,7 @@ def _size(network):
 
 def _plan(network):
     """What may be planned once: everything where all pictures are brought to one size."""
-    fixed = network.entry.task == "classify" or isinstance(network.net, SSD)
+    fixed = network.entry.task in ("classify", "detect")
     return {"static_alloc": fixed, "static_shape": fixed}
 
 
@@ -201,16 +152,9 @@ def _compare_boxes(plain, quick, photo, overlap):
     one, other = (predict.detect(photo, network) for network in (plain, quick))
     rest, differences = list(range(len(other))), [0.0]
     for box, name, score in zip(one.boxes, one.names, one.scores, strict=True):
-        same = [i for i in rest if other.names[i] == name and _overlap(box, other.boxes[i]) >= overlap]
+        same = [i for i in rest if other.names[i] == name and boxes.iou(box, other.boxes[i]) >= overlap]
         if same:
             rest.remove(same[0])
             differences.append(abs(score - other.scores[same[0]]))
     matched = len(differences) - 1
     return matched, len(one) + len(rest), max(differences)
-
-
-def _overlap(one, other):
-    """Intersection over union of two boxes."""
-    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
-    shared = np.prod(np.maximum(sides, 0))
-    return shared / (np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - shared)
