@@ -39,13 +39,16 @@ def fused(network):
     return dataclasses.replace(network, net=block)
 
 
-def int8(network, photographs):
-    """The fused network with its convolutions in integers of 8 bits; decoding of boxes stays as it is.
+def int8(network, photographs, spared: int = 10):
+    """The fused network with its convolutions in integers of 8 bits.
 
-    The ranges of the numbers between the layers are taken from the photographs: a dozen like those to come will do.
+    The ranges of the numbers between the layers are taken from the photographs: a dozen like those to come will do. The
+    first `spared` layers, whose errors all later ones inherit, and the last ones of a detector, keep their fractions.
     """
     _check_cpu()
     graph, data = _graph(network)
+    layers = [name for name in _names(graph.get_backend_symbol("MKLDNN_QUANTIZE")) if name.startswith("sg_mkldnn_conv")]
+    kept = layers[:spared] + [name for name in layers if not name.startswith("sg_mkldnn_conv_bn")]
     values = {name: parameter.data() for name, parameter in network.net.collect_params().items()}
     pictures = np.concatenate([predict.prepare(photo, network.entry)[0] for photo in photographs])
     with _silence():
@@ -55,6 +58,7 @@ def int8(network, photographs):
             {name: values[name] for name in graph.list_auxiliary_states()},
             data_names=["data"],
             label_names=None,
+            excluded_sym_names=kept,
             calib_mode="naive",
             calib_data=mx.io.NDArrayIter(pictures, batch_size=1),
             num_calib_examples=len(pictures),
@@ -104,6 +108,11 @@ def _graph(network):
     data = mx.sym.var("data")
     outputs = predict.body(network)(data)
     return mx.sym.Group(list(outputs)) if isinstance(outputs, list | tuple) else outputs, data
+
+
+def _names(graph):
+    """The names of a graph's operations, in their order."""
+    return [name.removesuffix("_output") for name in graph.get_internals().list_outputs()]
 
 
 def _size(network):
