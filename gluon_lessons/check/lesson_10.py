@@ -55,9 +55,9 @@ def together(function):
 @exercise("Correct. 0 would be a network whose every probability can be taken at its word.")
 def calibration_error(function):
     sure = np.array([0.95, 0.97, 0.96, 0.98, 0.99, 1.0, 0.62, 0.68, 0.35])
-    correct = np.array([1, 1, 1, 1, 1, 0, 1, 0, 0], dtype=bool)
-    parts = [(0.975, 5 / 6, 6), (0.65, 0.5, 2), (0.35, 0.0, 1)]
-    middles = [(0.95, 5 / 6, 6), (0.65, 0.5, 2), (0.35, 0.0, 1)]
+    correct = np.array([1, 1, 1, 1, 1, 0, 1, 0, 1], dtype=bool)
+    parts = [(0.975, 5 / 6, 6), (0.65, 0.5, 2), (0.35, 1.0, 1)]
+    middles = [(0.95, 5 / 6, 6), (0.65, 0.5, 2), (0.35, 1.0, 1)]
     right = sum(count * abs(mean - share) for mean, share, count in parts) / 9
     answer = call(function, sure.copy(), correct.copy())
     if np.size(answer) != 1:
@@ -77,6 +77,6 @@ def calibration_error(function):
         return "That compares picture by picture. Take the means of each bin first, then their distance."
     if np.isclose(answer, sum(count * abs(middle - share) for middle, share, count in middles) / 9):
         return "You took the middle of each bin. Take the mean sureness of the pictures in it."
-    if np.isclose(answer, (5 * abs(0.97 - 1) + 1 + 2 * 0.15 + 0.35) / 9):
+    if np.isclose(answer, (5 * abs(0.97 - 1) + 1 + 2 * 0.15 + 0.65) / 9):
         return "The picture with a sureness of exactly 1 is not in the last of the ten bins, where it belongs."
     return f"For the nine pictures of this check it should be {right:.3f}; yours is {answer:.3f}."
