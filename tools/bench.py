@@ -185,8 +185,9 @@ def ours(folder, name):
 
 
 def onnxruntime(folder, name):
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, set_default_logger_severity
 
+    set_default_logger_severity(3)  # it warns of names that the export left over
     tasks = {}
     for form, file in (("fp32", f"{name}.onnx"), ("int8", f"{name}.int8.onnx")):
         session = InferenceSession(str(folder / file), providers=["CPUExecutionProvider"])
@@ -340,7 +341,7 @@ def measure(folder, names, rounds):
         turns.sort(key=lambda turn: turn[1].split()[-1])  # one network after the other, as ratios are taken within one
         for engine, task in turns:
             print(task, file=workers[engine].stdin, flush=True)
-            times[engine, task].append(float(np.median(json.loads(workers[engine].stdout.readline()))))
+            times[engine, task].append(min(json.loads(workers[engine].stdout.readline())))
     for worker in workers.values():
         worker.stdin.close()
         worker.wait()
@@ -376,7 +377,7 @@ def agreements(names):
 
 def report(times, agreed, options):
     lines = [
-        f"Ratios of times with {os.cpu_count()} threads, {options.rounds} rounds of {BURST} runs, interleaved;",
+        f"Ratios of times with {os.cpu_count()} threads: {options.rounds} rounds of the best of {BURST} runs;",
         "the same weights everywhere. Below 1 ours is quicker. Serving is ours with MXNet's naive engine, for servers.",
         "",
         "| network | from | ours | beside | ratio | quartiles | serving | quartiles | aim | met |",
