@@ -332,7 +332,7 @@ def test_the_zoo_served_answers_what_predict_answers(tmp_path, name):
         kind = next(iter(expected))
         assert [item["name"] for item in result[kind]] == [item["name"] for item in expected[kind]]
         for mine, theirs in zip(result[kind], expected[kind], strict=True):
-            # Where predict shrinks a picture a little, it interpolates; the script averages areas, as GluonCV's preset does.
+            # Shrinking a little, predict interpolates; the script averages areas, as the preset of GluonCV does.
             assert mine["score"] == pytest.approx(theirs["score"], abs=0.05)
             assert mine.get("box", []) == pytest.approx(theirs.get("box", []), abs=5)
 
