@@ -101,6 +101,7 @@ def main():
         log.info("ready at %s", cloud.endpoint_url)
         server.run()
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
         log.info("stopping")
         (home / "cloud.json").unlink(missing_ok=True)
         cloud.close()

@@ -140,10 +140,6 @@ def update_endpoint(cloud, request):
     unknown = set(alarms) - {alarm["AlarmName"] for alarm in known}
     if unknown:
         raise ApiError("ValidationException", f"CloudWatch has no metric alarm {', '.join(sorted(unknown))}.")
-    pending = {"EndpointConfigName": config["EndpointConfigName"]}
-    cloud.hosting.table.update(
-        record["EndpointName"], EndpointStatus="Updating", PendingDeploymentSummary=pending, FailureReason=None
-    )
     cloud.hosting.update(record["EndpointName"], config, deployment)
     return record
 
@@ -152,11 +148,6 @@ def update_endpoint(cloud, request):
 def update_endpoint_weights_and_capacities(cloud, request):
     """Change how much traffic variants get and how many copies they run."""
     record = _settled(cloud, request["EndpointName"])
-    variants = {variant["VariantName"] for variant in cloud.hosting.show(record["EndpointName"])["ProductionVariants"]}
-    for wish in request["DesiredWeightsAndCapacities"]:
-        if wish["VariantName"] not in variants:
-            raise ApiError("ValidationException", f"The endpoint has no variant {wish['VariantName']}.")
-    cloud.hosting.table.update(record["EndpointName"], EndpointStatus="Updating")
     cloud.hosting.scale(record["EndpointName"], request["DesiredWeightsAndCapacities"])
     return record
 

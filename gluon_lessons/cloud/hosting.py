@@ -24,6 +24,7 @@ class Variant:
     def __init__(self, cloud, endpoint, settings):
         self.cloud, self.endpoint, self.settings = cloud, endpoint, settings
         self.name = settings["VariantName"]
+        self.container = cloud.table("model").get(settings["ModelName"])["PrimaryContainer"]
         self.weight = settings.get("InitialVariantWeight", 1.0)
         self.credit = 0.0  # see Fleet.choose
         self.servers = []
@@ -40,16 +41,15 @@ class Variant:
         """Start or stop copies until `count` run."""
         self.cloud.hosting.writing.add(self)
         self.log_file.parent.mkdir(exist_ok=True)
-        container = self.cloud.hosting.container(self.settings["ModelName"])
         while len(self.servers) > count:
             *self.servers, last = self.servers
             last.drain(DRAIN_WITHIN)
             last.stop()
         while len(self.servers) < count:
             server = self.cloud.serving.start(
-                container["ModelDataUrl"],
-                container["Image"],
-                container.get("Environment"),
+                self.container["ModelDataUrl"],
+                self.container["Image"],
+                self.container.get("Environment"),
                 name=f"{self.endpoint}-{self.name}",
                 log_file=self.log_file,
                 within=self.settings.get("ContainerStartupHealthCheckTimeoutInSeconds", LOAD_WITHIN),
@@ -168,8 +168,9 @@ class Live:
         self.planned = planned  # copies of models, which count against the quota
         self.green, self.green_percent, self._count = None, 0, 0
         self.lock = threading.RLock()
-        self.deleted = False
-        self.settled = threading.Event()  # nothing is being started or replaced
+        self.gone = threading.Event()  # set when it is deleted
+        self.work = threading.Lock()  # held while anything is started or replaced
+        self.retired = []  # threads that end old fleets
 
     @contextlib.contextmanager
     def turn(self):
@@ -214,10 +215,6 @@ class Hosting:
         """The records that Describe and List show."""
         return self.cloud.table("endpoint")
 
-    def container(self, model):
-        """Return the container of a model by the model's name."""
-        return self.cloud.table("model").get(model)["PrimaryContainer"]
-
     def invoke(self, name, target, body, headers):
         """Send a request to an endpoint; return the variant that took it, its configuration and its reply."""
         live = self._live.get(name)
@@ -233,29 +230,44 @@ class Hosting:
         """Start an endpoint in the background."""
         fleet = Fleet(self.cloud, name, config)
         with self._lock:
-            self._check_quota(fleet)
-            self._live[name] = Live(fleet.instances())
-        self._background(self._create, name, self._live[name], fleet)
+            live = Live(fleet.instances())
+            self._check_quota(live, live.planned)
+            self._live[name] = live
+        self._background(self._create, name, live, fleet)
 
     def update(self, name, config, deployment):
         """Replace an endpoint's fleet in the background, without a gap."""
-        self._background(self._update, name, self._live[name], Fleet(self.cloud, name, config), deployment)
+        live, fleet = self._live[name], Fleet(self.cloud, name, config)
+        self._check_quota(live, fleet.instances())
+        pending = {"EndpointConfigName": config["EndpointConfigName"]}
+        self.table.update(name, EndpointStatus="Updating", PendingDeploymentSummary=pending, FailureReason=None)
+        self._background(self._update, name, live, fleet, deployment)
 
     def scale(self, name, wishes):
         """Change weights and numbers of copies in the background."""
-        self._background(self._scale, name, self._live[name], wishes)
+        live = self._live[name]
+        counts = {variant.name: len(variant.servers) for variant in live.fleet.variants.values()}
+        for wish in wishes:
+            if wish["VariantName"] not in counts:
+                raise ApiError("ValidationException", f"The endpoint has no variant {wish['VariantName']}.")
+            counts[wish["VariantName"]] = wish.get("DesiredInstanceCount", counts[wish["VariantName"]])
+        self._check_quota(live, sum(counts.values()))
+        self.table.update(name, EndpointStatus="Updating")
+        self._background(self._scale, name, live, wishes)
 
     def delete(self, name):
         """End an endpoint in the background; its name is free when everything has ended."""
         with self._lock:
             live = self._live.pop(name)
-            live.deleted = True
+            live.gone.set()
             self.table.update(name, EndpointStatus="Deleting")
 
         def run():
-            live.settled.wait()
-            if live.fleet:
-                live.fleet.drain(within=5)
+            with live.work:
+                if live.fleet:
+                    live.fleet.drain(within=5)
+            for thread in live.retired:
+                thread.join()
             self.table.delete(name)
 
         threading.Thread(target=run, daemon=True).start()
@@ -276,7 +288,7 @@ class Hosting:
                 variant.write()
 
     def _summary(self, variant):
-        image = self.container(variant.settings["ModelName"])["Image"]
+        image = variant.container["Image"]
         return {
             "VariantName": variant.name,
             "DeployedImages": [{"SpecifiedImage": image, "ResolvedImage": image}],
@@ -298,8 +310,8 @@ class Hosting:
             shadow.credit -= 1
             self._shadows.submit(send)
 
-    def _check_quota(self, fleet):
-        running, wanted = sum(live.planned for live in self._live.values()), fleet.instances()
+    def _check_quota(self, live, wanted):
+        running = sum(other.planned for other in self._live.values() if other is not live)
         if running + wanted > INSTANCES:
             raise ApiError(
                 "ResourceLimitExceeded",
@@ -308,7 +320,7 @@ class Hosting:
             )
 
     def _background(self, function, name, live, *args):
-        live.settled.clear()
+        live.work.acquire()
 
         def run():
             try:
@@ -318,14 +330,14 @@ class Hosting:
                     log.exception("endpoint %s", name)
                     self._settle(name, live, EndpointStatus="Failed", FailureReason="The local cloud made a mistake.")
             finally:
-                live.settled.set()
+                live.work.release()
 
         threading.Thread(target=run, daemon=True).start()
 
     def _settle(self, name, live, **fields):
         """Write what became of an endpoint, unless it was deleted meanwhile."""
         with self._lock:
-            if not live.deleted:
+            if not live.gone.is_set():
                 self.table.update(name, **fields)
 
     def _create(self, name, live, fleet):
@@ -345,9 +357,8 @@ class Hosting:
         except ServingFailed as error:
             live.shift(None, 0)
             fleet.drain()
-            self._settle(
-                name, live, EndpointStatus="InService", FailureReason=str(error), PendingDeploymentSummary=None
-            )
+            members = {"FailureReason": str(error), "PendingDeploymentSummary": None}
+            self._settle(name, live, EndpointStatus="InService", **members)
             return
         old, live.planned = live.swap(fleet), fleet.instances()
         self._settle(
@@ -360,9 +371,14 @@ class Hosting:
             FailureReason=None,
             PendingDeploymentSummary=None,
         )
-        policy = deployment.get("BlueGreenUpdatePolicy", {})
-        self.cloud.stopping.wait(policy.get("TerminationWaitInSeconds", 0))
-        old.drain()
+        wait = deployment.get("BlueGreenUpdatePolicy", {}).get("TerminationWaitInSeconds", 0)
+
+        def retire():
+            live.gone.wait(wait)
+            old.drain()
+
+        live.retired.append(threading.Thread(target=retire, daemon=True))
+        live.retired[-1].start()
 
     def _route(self, name, live, fleet, deployment):
         """Shift traffic to the new fleet in the steps that the deployment asks for; raise if an alarm goes off."""
@@ -372,7 +388,9 @@ class Hosting:
             log.info("endpoint %s: %s%% of the traffic to the new fleet", name, percent)
             live.shift(fleet, percent)
             until = time.monotonic() + wait
-            while time.monotonic() < until and not self.cloud.stopping.wait(0.5):
+            while time.monotonic() < until:
+                if live.gone.wait(0.5):
+                    raise ServingFailed("The endpoint was deleted.")
                 for alarm in alarms:
                     if self.cloud.metrics.in_alarm(alarm):
                         raise ServingFailed(

@@ -174,6 +174,7 @@ class ModelServer:
         self._process = None
         self._ready, self._stopped = threading.Event(), threading.Event()
         self._busy, self._idle = 0, threading.Condition()
+        self._answered = 0.0  # when it last did
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._pool = DoorPool(self._door)
 
@@ -223,7 +224,7 @@ class ModelServer:
 
     def invoke(self, body, content_type=None, accept=None, custom_attributes=None):
         """Send a request to the model and return its `Reply`."""
-        if (content_type or "").startswith(FORMS):  # the model server would take them apart
+        if (content_type or "").lower().startswith(FORMS):  # the model server would take them apart
             return Reply(400, b"Send the input as the body, not as a form.")
         with self._idle:
             self._busy += 1
@@ -269,12 +270,14 @@ class ModelServer:
                 timeout=urllib3.Timeout(connect=5, read=ANSWER_WITHIN),
             )
         except urllib3.exceptions.ReadTimeoutError:
-            self._ready.clear()  # the watcher restarts it
+            if time.monotonic() - self._answered > ANSWER_WITHIN:  # it hangs and is not only busy
+                self._ready.clear()  # the watcher restarts it
             return Reply(0, b"Your invocation timed out while waiting for a response from container primary.")
         except urllib3.exceptions.NewConnectionError:
             raise ServerDown("The model server is being restarted; try again.") from None
         except urllib3.exceptions.HTTPError as error:
             return Reply(502, f"The model server ended the connection: {error}".encode())
+        self._answered = time.monotonic()
         return Reply(
             response.status,
             response.data,

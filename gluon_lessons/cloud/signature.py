@@ -15,6 +15,7 @@ from gluon_lessons.cloud.errors import ApiError
 
 SKEW = timedelta(minutes=5)  # how far a client's clock may be off, and so how long a request can be replayed
 STAMP = "%Y%m%dT%H%M%SZ"
+BOUND = ("x-amz-date", "x-amz-content-sha256")  # the signature holds them anyway
 HEADER = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<credential>[^ ,]+), *"
     r"SignedHeaders=(?P<signed>[^ ,]+), *Signature=(?P<signature>\S+)"
@@ -68,6 +69,13 @@ def verify(request, account, region, root, now=None):
         raise ApiError(
             "IncompleteSignatureException",
             "The credential must read KEY/DATE/REGION/SERVICE/aws4_request and the signed headers must include host.",
+            403,
+        )
+    loose = [name for name in request.headers if name.startswith("x-amz-") and name not in (*signed, *BOUND)]
+    if loose and fields["expires"] is None:
+        raise ApiError(
+            "InvalidSignatureException",
+            f"There were headers present in the request which were not signed: {loose}.",
             403,
         )
     key, date, scope, service, _ = credential

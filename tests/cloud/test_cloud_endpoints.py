@@ -15,6 +15,7 @@ import hostile
 import psutil
 import pytest
 from botocore.exceptions import ClientError
+from botocore.loaders import Loader
 from click.testing import CliRunner
 from serving_kit import IMAGE, SCRIPT, archive, multiplier, unique, until
 
@@ -177,6 +178,12 @@ def test_traffic_is_shared_shifted_and_ended(desk):
     desk.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=shift)
     assert [v["CurrentWeight"] for v in desk.settled(name)["ProductionVariants"]] == [0, 5]
     assert {desk.ask(name, [1, 1, 1]) for _ in range(10)} == {(30, "new")}
+    with pytest.raises(ClientError, match="ResourceLimitExceeded"):
+        more = [{"VariantName": "old", "DesiredInstanceCount": 9}]
+        desk.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=more)
+    for variant in variants:  # what runs needs its model no more
+        desk.sagemaker.delete_model(ModelName=variant["ModelName"])
+    assert desk.settled(name)["EndpointStatus"] == "InService"
     with pytest.raises(ClientError, match="no variant third"):
         shift = [{"VariantName": "third", "DesiredWeight": 1}]
         desk.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=shift)
@@ -390,6 +397,7 @@ def test_the_plain_server_gives_the_same_answers(desk, tmp_path, monkeypatch):
     monkeypatch.setenv("GLUON_LESSONS_CLOUD", str(tmp_path))
     monkeypatch.setenv("GLUON_LESSONS_JAVA", "none")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setattr(Loader, "CUSTOMER_DATA_PATH", Loader.CUSTOMER_DATA_PATH)
     monkeypatch.setattr(os, "environ", os.environ.copy())
     try:
         other = type(desk)(room.connect())

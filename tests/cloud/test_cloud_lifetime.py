@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 import psutil
 import pytest
+from botocore.loaders import Loader
 from click.testing import CliRunner
 from serving_kit import Desk, until
 
@@ -28,6 +29,7 @@ def home(tmp_path, monkeypatch):
     """A folder for a cloud of one test, which does not outlive it."""
     before = dict(os.environ)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setattr(Loader, "CUSTOMER_DATA_PATH", Loader.CUSTOMER_DATA_PATH)
     os.environ["GLUON_LESSONS_CLOUD"] = str(tmp_path)
     yield tmp_path
     room.stop()

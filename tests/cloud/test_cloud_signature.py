@@ -76,6 +76,11 @@ def test_what_is_not_signed_well_is_refused():
     refused(Request("POST", "/endpoints/other/invocations", "", good.headers, BODY), "InvalidSignatureException")
     refused(Request("POST", good.path, "x=1", good.headers, BODY), "InvalidSignatureException")
     refused(Request("GET", good.path, "", good.headers, BODY), "InvalidSignatureException")
+    refused(
+        Request("POST", good.path, "", {**good.headers, "x-amz-target": "SageMaker.DeleteEndpoint"}, BODY),
+        "InvalidSignatureException",
+        "not signed: ['x-amz-target']",
+    )
     refused(signed(region="eu-west-1"), "InvalidSignatureException", "valid region: us-east-1")
 
 
