@@ -292,12 +292,21 @@ class ModelServer:
             return
         missing = [line for line in wanted.read_text().splitlines() if not _is_installed(line)]
         if missing:
-            pins = self.folder / "constraints.txt"
+            rest, pins = wanted.with_name("requirements.missing.txt"), self.folder / "constraints.txt"
+            rest.write_text("\n".join(missing))
             here = {dist.name: dist.version for dist in importlib.metadata.distributions()}
             pins.write_text("".join(f"{name}=={version}\n" for name, version in here.items()))
-            command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--target"]
-            command += [self.folder / "packages", "--constraint", pins, *missing]
-            child = self._cloud.spawn(command, env=dict(os.environ), log=self.log_file)
+            pip = [
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "--quiet",
+                "--no-input",
+                "--target",
+                self.folder / "packages",
+            ]
+            child = self._cloud.spawn([*pip, "-c", pins, "-r", rest], env=dict(os.environ), log=self.log_file)
             child.wait()
             if child.stop() != 0:
                 raise ServingFailed(f"The packages of requirements.txt cannot be installed: {', '.join(missing)}.")

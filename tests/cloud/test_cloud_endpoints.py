@@ -1,5 +1,6 @@
 """Endpoints are made, called, shifted, replaced, watched and deleted, and what goes wrong says so."""
 
+import importlib.util
 import json
 import os
 import random
@@ -7,6 +8,7 @@ import re
 import signal
 import threading
 import time
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
@@ -410,3 +412,22 @@ def test_the_plain_server_gives_the_same_answers(desk, tmp_path, monkeypatch):
         back_within(other, name, 30)
     finally:
         room.stop()
+
+
+def test_packages_that_a_model_needs_are_installed_for_it_alone(desk, tmp_path):
+    wheel = tmp_path / "moo-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as package:
+        package.writestr("moo.py", "SAYS = 'moo'")
+        package.writestr("moo-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: moo\nVersion: 1.0\n")
+        package.writestr("moo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        package.writestr("moo-1.0.dist-info/RECORD", "")
+    files = {"factor.json": "1", "code/inference.py": "import moo, numpy\n" + SCRIPT}
+    good = {**files, "code/requirements.txt": f"mxnet  # is here\nnumpy>=1.20\nmoo @ {wheel.as_uri()}\n"}
+    bad = {**files, "code/requirements.txt": "moo @ file:///nowhere/moo-1.0-py3-none-any.whl\n"}
+    names = [desk.create(desk.config(desk.variant("only", desk.model(archive(files))))) for files in (good, bad)]
+    assert desk.settled(names[0])["EndpointStatus"] == "InService"
+    reason = desk.settled(names[1])["FailureReason"]
+    assert "The packages of requirements.txt cannot be installed: moo @ file:///nowhere" in reason
+    assert not importlib.util.find_spec("moo")
+    for name in names:
+        desk.delete(name)
