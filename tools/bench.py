@@ -226,7 +226,8 @@ def torch(folder, name):
                 how = get("stride", "1"), get("pad", "0"), get("dilate", "1"), get("num_group", "1")
                 return lambda x, w, b=None: f.conv2d(x, w, b, *how)
             case "BatchNorm":
-                return lambda x, g, b, m, v: f.batch_norm(x, m, v, g, b, eps=get("eps"))
+                eps, fixed = get("eps", "0.001"), get("fix_gamma", "True")
+                return lambda x, g, b, m, v: f.batch_norm(x, m, v, None if fixed else g, b, eps=eps)
             case "Activation":
                 return f.relu
             case "clip":
