@@ -70,4 +70,5 @@ def test_what_is_not_sure_enough_costs_nothing_and_changes_nothing():
         sure = everything[1] >= threshold
         assert 0 < len(scores) < len(everything[1])
         for part, whole in zip((kinds, scores, corners), everything, strict=True):
-            assert np.array_equal(part, whole[sure])
+            # not to the last bit: NumPy's vector instructions round a number by where in the array it stands
+            assert part.shape == whole[sure].shape and np.allclose(part, whole[sure], rtol=1e-12)
