@@ -217,21 +217,23 @@ def poses(photo, network=None, *, threshold: float = 0.3):
 def prepare(photo, entry) -> tuple[np.ndarray, tuple[int, int]]:
     """A photograph as the network of this entry wants it, (1, 3, height, width), and its true (height, width).
 
-    One decoding, one resizing, one pass over the numbers, in the geometry of GluonCV's presets.
+    One decoding, one resizing, one pass over the numbers, in the geometry of GluonCV's presets. A large JPEG is decoded
+    smaller only where that hardly shows: before areas are averaged, or where no preset resizes.
     """
     if entry.task == "classify":
         shorter = math.ceil(entry.size / 0.875)
-        picture, size = photos.read_sized(photo, shorter)
-        height, width = picture.shape[:2]
+        picture = photos.read(photo)
+        size = height, width = picture.shape[:2]
         picture = _resize(picture, shorter * height // min(height, width), shorter * width // min(height, width))
         top, left = (picture.shape[0] - entry.size) // 2, (picture.shape[1] - entry.size) // 2
         picture = picture[top : top + entry.size, left : left + entry.size]
     elif _is_rcnn(entry):
-        picture, size = photos.read_sized(photo, entry.size)
+        picture = photos.read(photo)
+        size = picture.shape[:2]
         scale = min(entry.size / min(size), LARGEST_RCNN / max(size))
         picture = _resize(picture, *(round(side * scale) for side in size), cv2.INTER_CUBIC)
     elif entry.task == "detect":
-        picture, size = photos.read_sized(photo, entry.size)
+        picture, size = photos.read_sized(photo, 2 * entry.size)
         picture = _resize(picture, entry.size, entry.size, _for_boxes(picture.shape, entry.size))
     else:
         longer, stride = (entry.size, 8) if entry.task == "segment" else (max(entry.size), 16)
@@ -287,13 +289,11 @@ def _resize(picture: np.ndarray, height: int, width: int, interpolation=cv2.INTE
 
 
 def _for_boxes(shape: tuple[int, ...], side: int) -> int:
-    """How to resize for a detector. GluonCV's presets enlarge cubically and shrink by area; averaging areas costs ten
-    times as much as interpolating, which differs by two shades in the mean as long as less than half the size is lost.
-    """
+    """How GluonCV's presets for detectors resize: cubically to enlarge, by area to shrink, linearly to do both."""
     height, width = shape[:2]
     if side > height and side > width:
         return cv2.INTER_CUBIC
-    return cv2.INTER_AREA if 2 * side <= min(height, width) else cv2.INTER_LINEAR
+    return cv2.INTER_AREA if side < height and side < width else cv2.INTER_LINEAR
 
 
 def body(network):

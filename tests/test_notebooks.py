@@ -130,9 +130,18 @@ def test_the_run_prints_a_table_and_fails_when_a_lesson_does(course, capsys):
     course("02-bad", new_code_cell("1 / 0"))
     assert press.main(["run"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["lesson", "cells", "seconds"]
+    assert lines[0].split() == ["lesson", "cells", "seconds", "budget"]
     assert lines[1].split()[:2] == ["01-good", "1"]
     assert "ZeroDivisionError" in lines[2]
+
+
+def test_the_run_fails_when_a_lesson_exceeds_its_budget_by_half(course, capsys, monkeypatch):
+    course("01-good", new_code_cell("print(1)"))
+    taken = iter([89, 91])
+    monkeypatch.setattr(press, "execute", lambda notebook, path: next(taken))
+    assert press.main(["run"]) == 0
+    assert press.main(["run"]) == 1
+    assert "exceeds its budget" in capsys.readouterr().out
 
 
 def nbval(folder):

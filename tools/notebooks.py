@@ -1,7 +1,8 @@
 """The press: executes the notebooks, stores them in one normal form, and writes the lines that are generated.
 
     python tools/notebooks.py refresh [LESSON...]    execute and store again; navigation and lesson table with it
-    python tools/notebooks.py run [LESSON...]        execute without storing; a table of lesson, cells, seconds
+    python tools/notebooks.py run [LESSON...]        execute without storing; a table of lesson, cells, seconds and the
+                                                     budget, which a lesson may exceed by half before the run fails
     python tools/notebooks.py check [LESSON...]      the inspection, and whether the generated lines are up to date
 
 A lesson goes by its number or name: 01, 01-ndarray or notebooks/01-ndarray.ipynb.
@@ -30,6 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
 LAST = ("glossary", "common-errors")  # reference, after the lessons
 CELL_TIMEOUT = 300  # seconds
+# The seconds that a lesson may take on two processors: less for those that need no server, more for those that train.
+BUDGET, BUDGET_IN_THE_CLOUD = 60, 90
+BUDGETS = {"09": 120, "14": 150, "20": 150, "22": 150}
 KEPT_METADATA = ("tags", "reason", "jupyter")
 
 
@@ -85,15 +89,27 @@ def refresh(paths):
 
 def run(paths):
     failed = 0
-    print(f"{'lesson':<40} {'cells':>5} {'seconds':>8}")
+    print(f"{'lesson':<40} {'cells':>5} {'seconds':>8} {'budget':>7}")
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
+        seconds, note = "-", ""
         try:
-            seconds, note = f"{execute(notebook, path):.1f}", ""
+            taken = execute(notebook, path)
+            seconds = f"{taken:.1f}"
+            if taken > 1.5 * budget(path):
+                note = "  exceeds its budget by more than half"
         except LessonError as error:
-            seconds, note, failed = "-", f"  {error}", failed + 1
-        print(f"{path.stem:<40} {len(hygiene.code_cells(notebook)):>5} {seconds:>8}{note}", flush=True)
+            note = f"  {error}"
+        failed += bool(note)
+        cells = len(hygiene.code_cells(notebook))
+        print(f"{path.stem:<40} {cells:>5} {seconds:>8} {budget(path):>7}{note}", flush=True)
     return 1 if failed else 0
+
+
+def budget(path):
+    """Return the seconds that a notebook may take."""
+    number = path.stem.partition("-")[0]
+    return BUDGETS.get(number, BUDGET_IN_THE_CLOUD if number >= "16" else BUDGET)
 
 
 def check(paths):
@@ -126,7 +142,7 @@ def execute(notebook, path):
     try:
         client.execute()
     except CellExecutionError as error:
-        cell = next(index for index, cell in enumerate(notebook.cells, 1) if _failed(cell))
+        cell = next((index for index, cell in enumerate(notebook.cells, 1) if _failed(cell)), "unknown")
         raise LessonError(f"{path.name}, cell {cell}, failed: {error.ename}: {error.evalue}") from error
     except CellTimeoutError as error:
         raise LessonError(f"{path.name} has a cell that took over {CELL_TIMEOUT} s.") from error

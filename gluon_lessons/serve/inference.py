@@ -255,9 +255,9 @@ def prepare(picture, wanted):
 
     mean, std = np.array(wanted["mean"], "float32"), np.array(wanted["std"], "float32")
     method = wanted["interpolation"]
-    if method == "best":  # what GluonCV calls 9: by area to shrink, cubic to enlarge, linear for both at once
-        grows = new_height > height, new_width > width
-        method = 2 if all(grows) else 1 if any(grows) or (new_height, new_width) == (height, width) else 3
+    if method == "best":  # what GluonCV calls 9: by area to shrink, cubic to enlarge, else linear
+        grows, shrinks = (new_height > height, new_width > width), (new_height < height, new_width < width)
+        method = 2 if all(grows) else 3 if all(shrinks) else 1
     pixels = mx.nd.array(picture.reshape(height, width, -1), dtype="uint8")
     pixels = mx.image.imresize(pixels, new_width, new_height, interp=method).asnumpy()
     if wanted["fit"] == "crop":
