@@ -201,7 +201,9 @@ def openvino(folder, name):
 
     tasks = {}
     for form, file in (("fp32", f"{name}.onnx"), ("int8", f"{name}.int8.onnx")):
-        model = ov.Core().compile_model(str(folder / file), "CPU", {"PERFORMANCE_HINT": "LATENCY"})
+        # Where the processor has 16-bit floats, OpenVINO takes them unless told otherwise: half the work, fewer digits.
+        options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        model = ov.Core().compile_model(str(folder / file), "CPU", options)
         run = lambda data, model=model: list(model(data).values())  # noqa: E731
         tasks |= both(folder, name, form, run)
     return tasks
@@ -352,11 +354,14 @@ def measure(folder, names, rounds):
 
 
 def agreements(names):
-    """For every network, how far its quick forms agree with the plain one: on 200 crops, or on whole photographs."""
+    """For every network, how far its quick forms agree with the plain one: on 200 crops of photographs other than those
+    of the calibration, and other crops than those on which the settings of `fast.int8` were chosen.
+    """
     from gluon_lessons import fast, photos, zoo
 
-    known = [name for name in photos.names() if name not in ("galaxies", "coins", "page", "scream")]
-    chance = np.random.RandomState(0)
+    strange = ["galaxies", "coins", "page", "scream"]
+    known = [name for name in photos.names() if name not in calibration() + strange]
+    chance = np.random.RandomState(2026)
     crops = []
     while len(crops) < 200:
         picture = photos.read(known[len(crops) % len(known)])
@@ -366,9 +371,8 @@ def agreements(names):
     results = []
     for name in names:
         plain = zoo.load(name)
-        pictures = crops if plain.entry.task == "classify" else [photo for photo in known if photo not in calibration()]
-        results.append((name, "fused", fast.agreement(plain, fast.fused(plain), pictures[:20])))
-        results.append((name, "int8", fast.agreement(plain, fast.int8(plain, calibration()), pictures)))
+        results.append((name, "fused", fast.agreement(plain, fast.fused(plain), crops)))
+        results.append((name, "int8", fast.agreement(plain, fast.int8(plain, calibration()), crops)))
     return results
 
 
@@ -378,7 +382,8 @@ def agreements(names):
 def report(times, agreed, options):
     lines = [
         f"Ratios of times with {os.cpu_count()} threads: {options.rounds} rounds of the best of {BURST} runs;",
-        "the same weights everywhere. Below 1 ours is quicker. Serving is ours with MXNet's naive engine, for servers.",
+        "the same weights everywhere. Below 1 ours is quicker. Serving is ours with MXNet's naive engine, for servers;",
+        "where only that reaches the aim, the last column says so.",
         "",
         "| network | from | ours | beside | ratio | quartiles | serving | quartiles | aim | met |",
         "|---|---|---|---|---|---|---|---|---|---|",
@@ -393,7 +398,9 @@ def report(times, agreed, options):
                 low, middle, high = np.percentile(np.divide(times[mine, f"{what} {form} {name}"], theirs), [25, 50, 75])
                 cells.append(f"{middle:.2f} | {low:.2f} to {high:.2f}")
                 medians.append(middle)
-            verdict = "" if aim is None else "yes" if min(medians) <= aim else "**no**"
+            verdict = (
+                "" if aim is None else "yes" if medians[0] <= aim else "serving" if medians[1] <= aim else "**no**"
+            )
             lines.append(
                 f"| {name} | {what} | {form} | {engine} {other} | {' | '.join(cells)} | {aim or ''} | {verdict} |"
             )
