@@ -1,7 +1,9 @@
-"""What holds for every test and every notebook: one thread, and no network unless a test is marked with it."""
+"""What holds for every test and notebook: one thread, a cloud of their own, no network unless a mark asks for it."""
 
 import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ OFFLINE = str(Path(__file__).parent / "tests" / "offline")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums come out in the same order on every machine
 os.environ["GLUON_LESSONS_OFFLINE"] = "1"
+os.environ["GLUON_LESSONS_CLOUD"] = CLOUD = tempfile.mkdtemp(prefix="gluon-lessons-")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get("PYTHONPATH")]))
 
 # Workers of this run started behind the gate; the first process comes to it now, whatever it customised before.
@@ -23,3 +26,7 @@ if not hasattr(sys.modules.get("sitecustomize"), "NetworkIsOff"):
 def network_off_unless_marked(request, monkeypatch):
     if request.node.get_closest_marker("network"):
         monkeypatch.delenv("GLUON_LESSONS_OFFLINE")
+
+
+def pytest_unconfigure():
+    shutil.rmtree(CLOUD, ignore_errors=True)

@@ -50,8 +50,10 @@ def connect(endpoint="gluon-lessons", instance_type="ml.m5.large"):
     With GLUON_LESSONS_AWS=1 they stay with your AWS account; what that costs (one `instance_type`) and how to delete
     the `endpoint` is printed first.
     """
+    _keep_error_messages()
     if os.environ.get("GLUON_LESSONS_AWS") == "1":
         return _connect_to_aws(endpoint, instance_type)
+    import boto3
     from botocore.loaders import Loader
 
     from gluon_lessons.cloud import state
@@ -59,8 +61,9 @@ def connect(endpoint="gluon-lessons", instance_type="ml.m5.large"):
     running = start(owner=os.getpid())
     for name in state.unwanted():
         del os.environ[name]
-    # Two things for which the SDK has no variable: where it looks for the address of STS (see tls.py), and its remarks
-    # on where it found its settings.
+    # Three things have no variable: settings that boto3 may have read already, where the SDK looks for the
+    # address of STS (see tls.py), and its remarks on where it found its settings.
+    boto3.DEFAULT_SESSION = None
     Loader.CUSTOMER_DATA_PATH = str(state.folder() / "botocore")
     logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
     os.environ.update(state.environment(running.url, (running.access_key, running.secret_key), running.region))
@@ -107,6 +110,13 @@ def stop():
                 return True
             time.sleep(0.05)
     raise LessonError(f"The local cloud does not end; end process {running.pid} yourself.")
+
+
+def _keep_error_messages():
+    """Keep the SDK, when it is imported, from replacing Python's error messages with pages of coloured frames."""
+    import rich.traceback
+
+    rich.traceback.install = lambda **_: None
 
 
 def _launch(home, stay):

@@ -169,13 +169,20 @@ def _watch_owners(owners):
     alone_since = None
     while True:
         time.sleep(0.5)
-        if any(_is_owner(path) for path in owners.iterdir()):
+        if _is_owned(owners):
             alone_since = None
             continue
         alone_since = alone_since or time.monotonic()
         if time.monotonic() - alone_since > GRACE:
             os.kill(os.getpid(), signal.SIGTERM)
             return
+
+
+def _is_owned(owners):
+    try:
+        return any(_is_owner(path) for path in owners.iterdir())
+    except FileNotFoundError:  # the cloud's folder has been removed, and with it the way to find the cloud
+        return False
 
 
 def _is_owner(path):

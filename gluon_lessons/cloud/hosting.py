@@ -215,16 +215,21 @@ class Hosting:
         """The records that Describe and List show."""
         return self.cloud.table("endpoint")
 
-    def invoke(self, name, target, body, headers):
-        """Send a request to an endpoint; return the variant that took it, its configuration and its reply."""
+    def invoke(self, name, target, body, headers, record):
+        """Send a request to an endpoint; return the variant that took it and its reply.
+
+        `record(config, variant, reply)` is told of every answer, those of shadows included.
+        """
         live = self._live.get(name)
         if live is None or live.fleet is None:
             raise ApiError("ValidationError", f"Endpoint {name} of account {self.cloud.account} not found.")
         with live.turn() as fleet:
             variant = fleet.choose(target)
             for shadow in fleet.shadows:
-                self._shadow(fleet, shadow, variant, body, headers)
-            return variant, fleet.config, variant.invoke(body, headers)
+                self._shadow(fleet, shadow, variant, body, headers, record)
+            reply = variant.invoke(body, headers)
+            record(fleet.config, variant, reply)
+            return variant, reply
 
     def create(self, name, config):
         """Start an endpoint in the background."""
@@ -298,12 +303,12 @@ class Hosting:
             "DesiredInstanceCount": len(variant.servers),
         }
 
-    def _shadow(self, fleet, shadow, variant, body, headers):
+    def _shadow(self, fleet, shadow, variant, body, headers, record):
         """Send a copy of a request to a shadow variant, whose answer nobody waits for."""
 
         def send():
             with contextlib.suppress(ServerDown), fleet.at_work():
-                shadow.invoke(body, headers)
+                record(fleet.config, shadow, shadow.invoke(body, headers))
 
         shadow.credit += shadow.weight / (variant.weight or 1)  # the shadow's share of the variant's requests
         if shadow.credit >= 1:

@@ -51,13 +51,17 @@ def answer(cloud, caller, request, name, kind):
         raise ApiError("RequestEntityTooLarge", message, 413)
     target = request.headers.get("x-amzn-sagemaker-target-variant")
     passed_on = [request.headers.get(header) for header in PASSED_ON]
+
+    def record(config, variant, reply):
+        if 200 <= reply.status < 300:
+            cloud.capture.record(config, name, variant.name, request, reply)
+
     try:
-        variant, config, reply = cloud.hosting.invoke(name, target, request.body, passed_on)
+        variant, reply = cloud.hosting.invoke(name, target, request.body, passed_on, record)
     except ServerDown as error:
         raise ApiError("ServiceUnavailable", str(error), 503) from None
     if not 200 <= reply.status < 300:
         raise ModelError(cloud, name, reply)
-    cloud.capture.record(config, name, variant.name, request, reply)
     headers = {"Content-Type": reply.content_type, "x-Amzn-Invoked-Production-Variant": variant.name}
     if reply.custom_attributes:
         headers["X-Amzn-SageMaker-Custom-Attributes"] = reply.custom_attributes

@@ -29,6 +29,7 @@ log = logging.getLogger("gluon_lessons.cloud")
 BODY_LIMIT = 6 * 1024 * 1024  # bytes in a request, SageMaker's own
 ANSWER_WITHIN = 60  # seconds, SageMaker's own
 LOAD_WITHIN = 300  # seconds until a model must be loaded
+LOGGED_WITHIN = 2  # seconds until the log must say why one could not be
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 PATIENCE = 3  # seconds that the server may take to replace a dead worker by itself
 RESTART_PAUSES = (0, 1, 2, 5, 10, 30)  # seconds before the first, second, ... restart in a row
@@ -210,6 +211,7 @@ class ModelServer:
         while not (self._read_note()["state"] == "loaded" and self._answers()):
             note = self._read_note()
             if note["state"] == "failed":
+                self._await_traceback(note["reason"])
                 raise ServingFailed(note["reason"])
             if self._process.poll() is not None:
                 raise ServingFailed(f"The model server ended with status {self._process.poll()}.")
@@ -336,6 +338,13 @@ class ModelServer:
             return json.loads(self._note.read_text())
         except FileNotFoundError:
             return {"state": "starting", "pid": None}
+
+    def _await_traceback(self, reason):
+        """Let the log get the end of the traceback, which the model server writes after the note."""
+        last_line = reason.partition(":")[0] + ":"
+        deadline = time.monotonic() + LOGGED_WITHIN
+        while last_line not in self.log_file.read_text(errors="replace") and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def _answers(self):
         try:

@@ -113,6 +113,8 @@ def join(hosts, host):
     if "DMLC_ROLE" not in os.environ:
         os.environ.setdefault("DMLC_PS_ROOT_URI", socket.gethostbyname(hosts[0]))
         os.environ.setdefault("DMLC_PS_ROOT_PORT", "8000")
+        # Left to itself, MXNet takes the address of the first network interface, and a machine may have none.
+        os.environ.setdefault("DMLC_NODE_HOST", socket.gethostbyname(host))
         os.environ.update(DMLC_NUM_WORKER=str(len(hosts)), DMLC_NUM_SERVER=str(len(hosts)), DMLC_ROLE="worker")
         for role in ["scheduler", "server"] if host == hosts[0] else ["server"]:
             variables = dict(os.environ, DMLC_ROLE=role)

@@ -2,6 +2,7 @@
 
 import os
 
+import boto3
 import pytest
 import serving_kit
 from botocore.loaders import Loader
@@ -29,6 +30,7 @@ def sts_address():
     """Ask the cloud that the environment names: another test of this process may have connected to one of its own."""
     if "GLUON_LESSONS_CLOUD" in os.environ:
         Loader.CUSTOMER_DATA_PATH = str(state.folder() / "botocore")
+        boto3.DEFAULT_SESSION = None  # it remembers the settings of the cloud that it met first
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,11 @@ def test_the_sagemaker_sdk_asks_nobody_else_who_it_is(cloud):
     assert session.account_id() == cloud.account
     with pytest.raises(ValueError, match="user/learner, therefore it cannot be used as a SageMaker execution role"):
         sagemaker.get_execution_role(session)
+
+
+def test_the_sagemaker_sdk_leaves_error_messages_alone(cloud):
+    lines = "from gluon_lessons import cloud; cloud.connect(); import sys, sagemaker"
+    assert run(sys.executable, "-c", f"{lines}; print(sys.excepthook is sys.__excepthook__)").endswith("True\n")
 
 
 def test_the_resource_classes_of_the_new_sdk_work(desk, cloud):
@@ -151,3 +157,19 @@ def test_postman_works(cloud, endpoint, tmp_path):
     collection.write_text(json.dumps({"info": {"name": "lessons", "schema": schema}, "item": requests}))
     plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     run(npx, "--yes", "newman@6.2.1", "run", collection, "--color", "off", env=plain, cwd=tmp_path)
+
+
+def test_a_prefix_of_log_streams_is_refused_rather_than_ignored(cloud):
+    import boto3
+    from botocore.exceptions import ClientError
+
+    logs, group = boto3.client("logs"), {"logGroupName": unique("group")}
+    logs.create_log_group(**group)
+    for stream in ("one", "two"):
+        logs.create_log_stream(**group, logStreamName=stream)
+        event = {"timestamp": int(time.time() * 1000), "message": stream}
+        logs.put_log_events(**group, logStreamName=stream, logEvents=[event])
+    with pytest.raises(ClientError, match="use logStreamNames"):
+        logs.filter_log_events(**group, logStreamNamePrefix="on")
+    (found,) = logs.filter_log_events(**group, logStreamNames=["one"])["events"]
+    assert found["message"] == "one"

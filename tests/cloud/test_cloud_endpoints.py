@@ -161,6 +161,9 @@ def test_models_that_cannot_be_loaded_fail_with_the_reason(desk):
         with pytest.raises(ClientError, match="Cannot update failed endpoint"):
             desk.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=found["EndpointConfigName"])
         desk.delete(name)
+    for reason in ("FileNotFoundError.*factor.json", "SyntaxError.*inference.py, line 1"):
+        group, error = f"/aws/sagemaker/Endpoints/{names[reason]}", reason.partition(".")[0]
+        assert boto3.client("logs").filter_log_events(logGroupName=group, filterPattern=f"{error}:")["events"]
 
 
 def processes():
@@ -368,6 +371,20 @@ def test_a_shadow_gets_copies_and_answers_nobody(desk, rich):
     before = copies()
     assert {desk.ask(rich, [1, 1, 1]) for _ in range(10)} == {(6, "only")}
     until(lambda: copies() == before + 5)
+
+
+def test_what_a_shadow_answers_is_captured(desk, cloud, rich):
+    for _ in range(2):  # the shadow gets every second request
+        desk.ask(rich, [1, 1, 1], InferenceId="both")
+
+    def answers(variant):
+        found = desk.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=f"captured/{rich}/{variant}/").get("Contents", [])
+        files = [desk.s3.get_object(Bucket=cloud.bucket, Key=file["Key"])["Body"].read() for file in found]
+        lines = [json.loads(line) for file in files for line in file.splitlines()]
+        lines = [line for line in lines if line["eventMetadata"].get("inferenceId") == "both"]
+        return [line["captureData"]["endpointOutput"]["data"] for line in lines]
+
+    until(lambda: (answers("only"), answers("shadow")) == (["6.0", "6.0"], ["300.0"]))
 
 
 def back_within(desk, name, seconds):

@@ -1,6 +1,7 @@
 """The cloud starts once, is found, stays private to its owner, and leaves nothing behind however it ends."""
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -138,6 +139,13 @@ def test_a_cloud_outlives_a_restart_of_its_kernel_but_not_its_last_kernel(home, 
     second.wait()
     assert_gone(processes, running.run)
     assert state.read() is None
+
+
+def test_a_cloud_does_not_outlive_its_folder(home, kernel):
+    kernel()
+    running, processes = state.read(), family()
+    shutil.rmtree(home)
+    assert_gone(processes, running.run)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])

@@ -168,6 +168,18 @@ def test_a_user_may_do_what_a_policy_says(cloud, endpoint, guest):
         runtime.invoke_endpoint(**request)
 
 
+def test_whoever_signs_may_ask_who_they_are(cloud, guest):
+    name, client = guest
+    assert client("sts").get_caller_identity()["Arn"].endswith(f"user/{name}")
+    with pytest.raises(ClientError, match="not authorized to perform: sts:AssumeRole"):
+        client("sts").assume_role(RoleArn=cloud.role, RoleSessionName="guest")
+
+
+def test_what_moto_lacks_is_refused_plainly(cloud):
+    with pytest.raises(ClientError, match="has not been implemented; use it on AWS"):
+        boto3.client("iam").simulate_custom_policy(PolicyInputList=["{}"], ActionNames=["s3:GetObject"])
+
+
 def test_a_role_can_be_assumed(cloud):
     caller = boto3.client("sts").get_caller_identity()
     assert (caller["Account"], caller["Arn"]) == (cloud.account, f"arn:aws:iam::{cloud.account}:user/learner")
