@@ -10,7 +10,7 @@ TESTS ?= tests notebooks
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test run notebooks bench site soak clean setup needs lock
+.PHONY: help lab test run notebooks bench site soak browser clean setup needs lock
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -37,6 +37,9 @@ site: setup  ## build the pages to read
 
 soak: setup needs  ## the long runs: endpoints under load, failures, updates
 	$(BIN)/python -m pytest -m soak tests
+
+browser: setup needs  ## the pages and JupyterLab, used in Chromium
+	$(BIN)/python -m pytest -m browser tests/browser
 
 clean:  ## remove the environments and everything built; fetched weights stay
 	rm -rf .venv .venv-* .venv*.lock .pytest_cache .ruff_cache build dist site
