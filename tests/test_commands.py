@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-COMMANDS = ["lab", "test", "run", "notebooks", "bench", "site", "soak", "clean", "lock"]
+COMMANDS = ["lab", "test", "run", "notebooks", "bench", "site", "soak", "browser", "clean", "lock"]
 
 
 def make(*words):
