@@ -50,7 +50,7 @@ def connect(endpoint="gluon-lessons", instance_type="ml.m5.large"):
     With GLUON_LESSONS_AWS=1 they stay with your AWS account; what that costs (one `instance_type`) and how to delete
     the `endpoint` is printed first.
     """
-    _keep_error_messages()
+    _keep_to_the_point()
     if os.environ.get("GLUON_LESSONS_AWS") == "1":
         return _connect_to_aws(endpoint, instance_type)
     import boto3
@@ -61,11 +61,10 @@ def connect(endpoint="gluon-lessons", instance_type="ml.m5.large"):
     running = start(owner=os.getpid())
     for name in state.unwanted():
         del os.environ[name]
-    # Three things have no variable: settings that boto3 may have read already, where the SDK looks for the
-    # address of STS (see tls.py), and its remarks on where it found its settings.
+    # Two things have no variable: settings that boto3 may have read already, and where the SDK looks for the address of
+    # STS (see tls.py).
     boto3.DEFAULT_SESSION = None
     Loader.CUSTOMER_DATA_PATH = str(state.folder() / "botocore")
-    logging.getLogger("sagemaker.config").setLevel(logging.WARNING)
     os.environ.update(state.environment(running.url, (running.access_key, running.secret_key), running.region))
     session = Session(True, running.region, running.account, running.role, running.bucket)
     print(f"SageMaker on this machine: no account, no cost. Your bucket is {session.bucket}.")
@@ -112,11 +111,15 @@ def stop():
     raise LessonError(f"The local cloud does not end; end process {running.pid} yourself.")
 
 
-def _keep_error_messages():
-    """Keep the SDK, when it is imported, from replacing Python's error messages with pages of coloured frames."""
+def _keep_to_the_point():
+    """Keep the SDK, when it is imported, from filling the screen."""
     import rich.traceback
 
-    rich.traceback.install = lambda **_: None
+    rich.traceback.install = lambda **_: None  # it would replace Python's error messages with pages of coloured frames
+    logging.basicConfig()  # it would switch on the remarks of every library, but does not where a handler is
+    # It remarks on where it found its settings, and warns of what is as it should be in a pipeline or a tuning job.
+    for name, level in (("config", logging.WARNING), ("estimator", logging.ERROR), ("workflow", logging.ERROR)):
+        logging.getLogger(f"sagemaker.{name}").setLevel(level)
 
 
 def _launch(home, stay):

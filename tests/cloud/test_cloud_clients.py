@@ -69,6 +69,11 @@ def test_the_sagemaker_sdk_leaves_error_messages_alone(cloud):
     assert run(sys.executable, "-c", f"{lines}; print(sys.excepthook is sys.__excepthook__)").endswith("True\n")
 
 
+def test_the_sagemaker_sdk_does_not_switch_on_the_remarks_of_others(cloud):
+    lines = "from gluon_lessons import cloud; cloud.connect(); import logging, sagemaker.experiments"
+    assert run(sys.executable, "-c", f"{lines}; print(logging.getLogger().level)").endswith("30\n")  # WARNING
+
+
 def test_the_resource_classes_of_the_new_sdk_work(desk, cloud):
     from sagemaker_core.resources import Endpoint, EndpointConfig, Model
     from sagemaker_core.shapes import ContainerDefinition, ProductionVariant
