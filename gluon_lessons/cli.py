@@ -64,9 +64,12 @@ def lab(options):
         "--ServerApp.ip=127.0.0.1",
         "--ServerApp.allow_root=True",  # in a container everybody is root, and only this machine can connect
         f"--ServerApp.root_dir={ROOT}",
+        "--Application.log_level=ERROR",  # the address stands alone; --ServerApp.log_level=INFO brings the rest back
+        "--KernelManager.transport_encryption=auto",  # a kernel that may be overheard complains in the terminal
         f"--LabApp.default_url=/lab/tree/{first}",
-        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        f"--LabApp.app_settings_dir={ROOT / 'gluon_lessons' / 'lab'}",  # no news; a person's own settings count
     ]
+    click.echo("Starting JupyterLab. It runs until you press Control-C here, twice.", err=True)
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *settings, *options])
 
 

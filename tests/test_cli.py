@@ -1,7 +1,9 @@
 """The command line: quick to answer, rooms entered on demand, mistakes told in a sentence."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -9,6 +11,8 @@ from click.testing import CliRunner
 
 from gluon_lessons import cli
 from gluon_lessons.errors import LessonError
+
+SETTINGS = cli.ROOT / "gluon_lessons" / "lab" / "overrides.json"
 
 
 def test_help_names_every_room_and_enters_none():
@@ -69,7 +73,15 @@ def test_lab_fetches_the_missing_weights_and_opens_the_first_lesson_on_this_mach
     assert done[:5] == ["missing", sys.executable, sys.executable, "-m", "jupyterlab"]
     assert "--ServerApp.ip=127.0.0.1" in done
     assert "--LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb" in done
+    assert f"--LabApp.app_settings_dir={SETTINGS.parent}" in done
     assert done[-1] == "--no-browser"
+
+
+def test_what_lab_sets_jupyterlab_knows():
+    for plugin, chosen in json.loads(SETTINGS.read_text()).items():
+        package, _, name = plugin.partition(":")
+        schema = Path(sys.prefix, "share", "jupyter", "lab", "schemas", package, f"{name}.json")
+        assert set(chosen) <= set(json.loads(schema.read_text())["properties"])
 
 
 def test_without_the_repository_lab_says_so(monkeypatch, tmp_path):

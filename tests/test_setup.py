@@ -205,6 +205,7 @@ def test_an_interrupted_set_up_is_completed_by_the_next_call(course, monkeypatch
     (course.ROOT / ".venv" / "half.txt").write_text("left behind")
     monkeypatch.setattr(course, "carry_out", whole)
     assert course.main([]) == 0
+    assert "Removing the .venv that is here: it is unfinished" in capsys.readouterr().err
     assert not (course.ROOT / ".venv" / "half.txt").exists()
     assert course.is_ready(course.ROOT / ".venv")
 
@@ -281,3 +282,13 @@ def test_progress_is_shown(tmp_path, capsys):
     code = "print('Collecting click', flush=True); import time; time.sleep(0.5)"
     setup.carry_out(tmp_path, [sys.executable, "-c", code], total=2)
     assert "1 of 2 packages fetched" in capsys.readouterr().err
+
+
+def test_what_says_nothing_gets_a_clock_on_a_terminal(monkeypatch, capsys):
+    setup = load()
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    code = "import time; time.sleep(0.3); print('done', flush=True); raise SystemExit(3)"
+    assert setup.with_a_clock([sys.executable, "-c", code], "making the environment") == (3, "done\n")
+    shown = capsys.readouterr().err
+    assert "making the environment · 0 s" in shown
+    assert shown.endswith("\r\033[K")

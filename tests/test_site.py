@@ -137,6 +137,7 @@ def test_the_front_page_shows_the_detector_at_work_and_how_to_run_it(site, pages
     assert "Joseph Redmon" in page.find("figcaption").get_text()
     assert page.select_one(f"article a[href='{PATHS[0].stem}.html']")
     assert "make lab" in page.select_one("article pre").get_text()
+    assert "data/seen.png" in (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")[2]  # what it stands for
 
 
 def png(output):

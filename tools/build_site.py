@@ -164,13 +164,13 @@ def relink(text, folder, brought):
 
 
 def front_page(readme):
-    """Return the README with the picture of the first lesson's detector after its first paragraph."""
-    title, first, rest = readme.split("\n\n", 2)
+    """Return the README with a photograph in which the first lesson finds things, in place of its own picture."""
+    title, first, _, rest = readme.split("\n\n", 3)
     alt, photo = landing_picture()[1], photos.about("dog")
     picture = (
         f"```{{figure}} {LANDING}\n:alt: {alt}\n\n"
         "What the detector of [the first lesson](/00-start-here.ipynb) finds, in three lines of code. "
-        f"Photograph: {photo.title}, {photo.licence.rstrip('.')}.\n```"
+        f"Photograph: {photo.title}; licence: {photo.licence.rstrip('.')}.\n```"
     )
     begin = "**[Begin with the first lesson](/00-start-here.ipynb)**, or set the course up and run it:"
     return "\n\n".join([title, first, picture, begin, rest])

@@ -2,39 +2,61 @@
 
     python tools/fetch.py
 
-What is there and whole is left alone; a broken download goes on.
+What is there and whole is left alone, without a word; a broken download goes on.
 """
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+from tqdm import tqdm
 
 from gluon_lessons import datasets, photos
 from gluon_lessons.errors import LessonError
 from gluon_lessons.zoo import catalogue, store
 
 DATA_SETS = {"fashion_mnist": datasets.fashion_mnist, "mnist": datasets.mnist, "solar_cells": datasets.solar_cells}
+PATIENCE = 2  # seconds; what takes longer was not there, and is worth a line
 
 
 def main():
-    errands = [(f"weights of {name}", store.obtain, name) for name in catalogue.lessons()]
-    errands += [(f"photograph {name}", photos.path, name) for name in photos.names() + photos.names(video=True)]
-    with ThreadPoolExecutor(4) as pool:
-        running = [(what, pool.submit(fetch, name)) for what, fetch, name in errands]
-        running += [(f"data set {name}", pool.submit(fetch)) for name, fetch in DATA_SETS.items()]
-        failures = [f"{what}: {failure}" for what, future in running if (failure := _failure(future))]
+    tasks = errands()
+    failures = []
+    with (
+        ThreadPoolExecutor(4) as pool,
+        tqdm(total=len(tasks), desc="what lessons need", disable=None, leave=False) as bar,
+    ):
+        running = {pool.submit(run, task): what for what, task in tasks.items()}
+        for future in as_completed(running):
+            seconds, failure = future.result()
+            if failure:
+                failures.append(f"{running[future]}: {failure}")
+            elif seconds > PATIENCE:
+                tqdm.write(f"Fetched: {running[future]} ({seconds:.0f} s).", file=sys.stderr)
+            bar.update()
     for failure in failures:
         print(failure, file=sys.stderr)
     if failures:
-        print(f"{len(failures)} of {len(running)} could not be fetched; the same command goes on.", file=sys.stderr)
+        print(f"{len(failures)} of {len(tasks)} could not be fetched; the same command goes on.", file=sys.stderr)
     return 1 if failures else 0
 
 
-def _failure(future):
+def errands():
+    """Return what to fetch, each with the function that does so."""
+    weights = {f"weights of {name}": (store.obtain, name) for name in catalogue.lessons()}
+    pictures = {f"photograph {name}": (photos.path, name) for name in photos.names() + photos.names(video=True)}
+    return weights | pictures | {f"data set {name}": (fetch,) for name, fetch in DATA_SETS.items()}
+
+
+def run(task):
+    """Return how long it took, and what kept it from being done."""
+    function, *names = task
+    started = time.monotonic()
     try:
-        future.result()
+        function(*names)
     except LessonError as error:
-        return error
-    return None
+        return time.monotonic() - started, error
+    return time.monotonic() - started, None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -96,7 +97,9 @@ def set_up(venv, asked, version):
     with only_one(venv):
         if is_ready(venv, asked, version):  # somebody else made it while this one waited
             return
-        shutil.rmtree(venv, ignore_errors=True)
+        if venv.exists():
+            say(f"Removing the {venv.name} that is here: it is unfinished, or made from other files than today's.")
+            shutil.rmtree(venv, ignore_errors=True)
         check_room(ROOT)
         say(f"Setting up {venv.name} with Python {minor} and {'uv' if uv else 'pip'}; this happens once.")
         make_venv(venv, python, uv)
@@ -164,16 +167,14 @@ def ask(name):
 
 def make_venv(venv, python, uv):
     command = [uv, "venv", "-q", "--python", python] if uv else [python, "-m", "venv"]
-    done = subprocess.run(
-        [*command, str(venv)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True
-    )
-    if "ensurepip" in done.stdout:
+    code, output = with_a_clock([*command, str(venv)], "making the environment")
+    if "ensurepip" in output:
         raise SetupError(
             "This Python cannot make environments: install its venv package "
             "(Debian and Ubuntu: `apt install python3-venv`) and run the same command again."
         )
-    if done.returncode:
-        raise SetupError(explain(done.stdout))
+    if code:
+        raise SetupError(explain(output))
 
 
 def carry_out(venv, command, total=0):
@@ -209,10 +210,10 @@ def follow(process, lines, venv, total):
         fetched = sum(words[0] in ("Collecting", "Processing", "Downloaded") for words in seen)
         unpacked = sum(1 for _ in venv.glob("lib/python3*/site-packages/*.dist-info"))
         if total and unpacked > 5:  # a new environment has one or two
-            line.show("unpacked", min(unpacked, total), total, started)
+            line.count("unpacked", min(unpacked, total), total, started)
         elif total:
             now = [words[1] for words in seen if words[0] in ("Downloading", "Downloaded")][-1:]
-            line.show("fetched", min(fetched, total), total, started, *now)
+            line.count("fetched", min(fetched, total), total, started, *now)
         time.sleep(0.1)
     line.end()
 
@@ -225,12 +226,30 @@ def uninstall(venv, uv, package):
 
 def finish(venv):
     """Do now what the first lesson would wait for: bytecode, and Matplotlib's list of fonts."""
-    say("Compiling once, so that lessons start fast.")
+    say("Compiling once, so that lessons start fast; this takes about half a minute.")
     for words in (
         ["-m", "compileall", "-qq", "-j", "0", "-x", "/(tests|sympy)/", str(venv / "lib")],
         ["-c", "import matplotlib.font_manager"],
     ):
-        subprocess.run([str(in_venv(venv)), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with_a_clock([in_venv(venv), *words], "compiling")
+
+
+def with_a_clock(command, what):
+    """Run a command that says nothing by itself; return its exit status and output."""
+    line, started = Line(), time.time()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen([str(word) for word in command], stdout=output, stderr=subprocess.STDOUT)
+        try:
+            while process.poll() is None:
+                line.show(f"{what} · {time.time() - started:.0f} s")
+                time.sleep(0.1)
+        except KeyboardInterrupt:
+            process.terminate()
+            process.wait()
+            raise
+        line.end()
+        output.seek(0)
+        return process.returncode, output.read().decode(errors="replace")
 
 
 def in_venv(venv):
@@ -305,15 +324,18 @@ class Line:
         self.on_terminal = sys.stderr.isatty()
         self.shown = None
 
-    def show(self, what, done, total, started, now=""):
+    def count(self, what, done, total, started, now=""):
         text = f"{done:>4} of {total} packages {what} · {time.time() - started:.0f} s"
-        if self.on_terminal:
-            width = shutil.get_terminal_size().columns
-            sys.stderr.write(f"\r\033[K{text}  {now}"[: width + 3])
-            sys.stderr.flush()
-        elif done and (what, done * 4 // total) != self.shown:
+        self.show(f"{text}  {now}")
+        if not self.on_terminal and done and (what, done * 4 // total) != self.shown:
             self.shown = (what, done * 4 // total)
             say(text)
+
+    def show(self, text):
+        if self.on_terminal:
+            width = shutil.get_terminal_size().columns
+            sys.stderr.write(f"\r\033[K{text}"[: width + 3])
+            sys.stderr.flush()
 
     def end(self):
         if self.on_terminal:

@@ -111,6 +111,14 @@ def has_boxes(pixels):
     return any((pixels == list(colour)).all(axis=-1).sum() > 100 for colour in colours)
 
 
+def test_nothing_stands_before_the_first_lesson(first_lesson, keep):
+    page = first_lesson
+    page.wait_for_timeout(3000)  # questions come late
+    keep(page, "lab-first")
+    assert page.locator(".Toastify__toast, .jp-Dialog").all_inner_texts() == []
+    expect(page.locator("h1", has_text="what a computer can see")).to_be_in_viewport()
+
+
 def test_the_first_lesson_runs_from_top_to_bottom_and_draws_boxes(first_lesson, keep):
     page = first_lesson
     pictures = page.locator(".jp-Notebook .jp-OutputArea-output img")
