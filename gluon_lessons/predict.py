@@ -10,7 +10,6 @@ catalogue or a network that `zoo.load` (or a function of `fast`) has returned.
 """
 
 import functools
-import importlib
 import json
 import math
 from dataclasses import dataclass
@@ -267,7 +266,7 @@ def _is_rcnn(entry) -> bool:
 @functools.cache
 def _constants(build: str) -> tuple[np.ndarray, np.ndarray]:
     """What to multiply the three channels of a picture (0 to 255) by, and what to add then."""
-    port = importlib.import_module(f"gluon_lessons.zoo.ports.{build.partition(':')[0]}")
+    port = ports.module(build)
     mean, deviation = getattr(port, "MEAN", ports.MEAN), getattr(port, "DEVIATION", ports.DEVIATION)
     mean, deviation = np.asarray(mean), np.asarray(deviation)
     return (1 / (255 * deviation)).astype(np.float32), (-mean / deviation).astype(np.float32)

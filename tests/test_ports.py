@@ -1,6 +1,8 @@
 """The ported networks do what the originals do: against OpenCV and PyTorch, on photographs, and on known truth."""
 
 import functools
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -40,6 +42,21 @@ def offline(monkeypatch):
 
     monkeypatch.setattr(fetch, "_run", refuse)
     monkeypatch.setattr(fetch, "url", refuse)
+
+
+CROWD = """
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from gluon_lessons.zoo import catalogue, store
+entries = [catalogue.entry(name) for name in sys.argv[1:]]
+with ThreadPoolExecutor(len(entries)) as pool:
+    print(len(list(pool.map(store.build, entries))))
+"""
+
+
+def test_threads_that_are_the_first_to_need_gluoncv_all_get_it():
+    crowd = subprocess.run([sys.executable, "-c", CROWD, *PORTS], capture_output=True, text=True, timeout=120)
+    assert (crowd.returncode, crowd.stdout) == (0, f"{len(PORTS)}\n"), crowd.stderr
 
 
 @functools.cache

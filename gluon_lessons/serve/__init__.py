@@ -1,7 +1,6 @@
 """The serving room's front: put a network into the archive that endpoints and batch jobs start from."""
 
 import contextlib
-import importlib
 import io
 import json
 import math
@@ -68,7 +67,7 @@ def picture_of(entry) -> Picture:
     """What a network of the zoo wants, in the words of `inference.py`; `predict.prepare` does the same."""
     from gluon_lessons.zoo import ports
 
-    port = importlib.import_module(f"gluon_lessons.zoo.ports.{entry.build.partition(':')[0]}")
+    port = ports.module(entry.build)
     mean = tuple(255 * float(x) for x in getattr(port, "MEAN", ports.MEAN))
     std = tuple(255 * float(x) for x in getattr(port, "DEVIATION", ports.DEVIATION))
     size = (entry.size, entry.size)

@@ -13,7 +13,7 @@ from typing import Any
 
 from gluon_lessons import cache, fetch
 from gluon_lessons.errors import LessonError
-from gluon_lessons.zoo import catalogue
+from gluon_lessons.zoo import catalogue, ports
 from gluon_lessons.zoo.catalogue import Entry, Source
 from gluon_lessons.zoo.readers import mxnet_params
 
@@ -89,8 +89,7 @@ def load(name: str) -> Network:
 
 def build(entry: Entry, classes: list[str] | None = None):
     """The network without weights, for its own classes or for others."""
-    module, _, variant = entry.build.partition(":")
-    port = importlib.import_module(f"gluon_lessons.zoo.ports.{module}")
+    port, variant = ports.module(entry.build), entry.build.partition(":")[2]
     return port.build(classes or entry.classes, *filter(None, [variant]))
 
 
@@ -244,7 +243,7 @@ def _named_as_gluon(net, source: Source, path: Path):
     from mxnet.gluon import Constant
 
     reader = importlib.import_module(f"gluon_lessons.zoo.readers.{source.reader}")
-    port = importlib.import_module(f"gluon_lessons.zoo.ports.{source.port}")
+    port = ports.module(source.port)
     tensors = reader.read(path)
     arrays = port.fit(tensors, net) if hasattr(port, "fit") else port.convert(tensors)
     for name, parameter in net._collect_params_with_prefix().items():
