@@ -28,5 +28,10 @@ def network_off_unless_marked(request, monkeypatch):
         monkeypatch.delenv("GLUON_LESSONS_OFFLINE")
 
 
+def pytest_collection_modifyitems(items):
+    """Notebooks first: what they print must not depend on the cloud that tests leave behind."""
+    items.sort(key=lambda item: item.path.suffix != ".ipynb")
+
+
 def pytest_unconfigure():
     shutil.rmtree(CLOUD, ignore_errors=True)

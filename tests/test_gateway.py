@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 import socket
 
 import botocore.exceptions
@@ -148,18 +147,11 @@ def test_a_closed_gateway_is_gone(gateway):
 
 
 @pytest.fixture
-def page(gateway):
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if not chromium:
-        pytest.skip("this machine has no chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(gateway.url)
-        yield page
-        browser.close()
+def page(gateway, chromium):
+    page = chromium.new_page()
+    page.goto(gateway.url)
+    yield page
+    page.close()
 
 
 def colour(page, x, y):
