@@ -24,8 +24,10 @@ class _Doorkeeper:
             _prepare()
         if name in _STAND_INS:
             return _spec_that_runs(name, _STAND_INS[name])
+        if name in _PREPARATIONS:
+            return _spec_that_mends(name, path, before=_PREPARATIONS[name])
         if name in _MENDS:
-            return _spec_that_mends(name, path, _MENDS[name])
+            return _spec_that_mends(name, path, after=_MENDS[name])
         return None
 
 
@@ -124,6 +126,18 @@ def _gluoncv_check(module):
     module._require_pytorch_version = require_pytorch
 
 
+def _leave_sklearn_alone(module):
+    """MXNet takes scikit-learn for a base class that it gave up long ago, and a fifth longer to be imported."""
+    import builtins
+
+    def without_sklearn(name, *rest, **options):
+        if name.startswith("sklearn"):
+            raise ImportError(name)
+        return builtins.__import__(name, *rest, **options)
+
+    module.__builtins__ = {**vars(builtins), "__import__": without_sklearn}
+
+
 def _give_arrays_to_numpy(module):
     """Let `np.asarray` and `plt.imshow` take an NDArray; without this they read it number by number."""
 
@@ -161,6 +175,7 @@ def _offer_networks(module):
 
 
 _STAND_INS = {"gluoncv.check": _gluoncv_check}
+_PREPARATIONS = {"mxnet.model": _leave_sklearn_alone}
 _MENDS = {
     "mxnet.ndarray.ndarray": _give_arrays_to_numpy,
     "mxnet.ndarray.sparse": _name_sparse_matrices,
@@ -170,16 +185,19 @@ _MENDS = {
 }
 
 
-def _spec_that_mends(name, path, mend):
-    """Find the module where it is, and mend it once it has run."""
+def _spec_that_mends(name, path, before=None, after=None):
+    """Find the module where it is, and mend it before or once it has run."""
     from importlib.machinery import PathFinder
 
     spec = PathFinder.find_spec(name, path)
     run = spec.loader.exec_module
 
     def exec_module(module):
+        if before:
+            before(module)
         run(module)
-        mend(module)
+        if after:
+            after(module)
 
     spec.loader.exec_module = exec_module
     return spec

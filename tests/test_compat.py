@@ -32,6 +32,17 @@ def test_both_import_bare_and_in_silence():
     assert fresh(code) == ("", "")
 
 
+def test_mxnet_does_without_sklearn_and_sklearn_works_beside_it():
+    code = """
+        import sys
+        import gluoncv, mxnet as mx
+        assert "sklearn" not in sys.modules
+        assert issubclass(mx.model.FeedForward, object)
+        from sklearn.base import BaseEstimator
+    """
+    assert fresh(code) == ("", "")
+
+
 def test_importing_the_package_imports_nothing_heavy():
     code = "import sys, gluon_lessons; print([name for name in ('mxnet', 'numpy', 'gluoncv') if name in sys.modules])"
     assert fresh(code) == ("[]\n", "")

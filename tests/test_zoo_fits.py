@@ -16,6 +16,15 @@ from gluon_lessons.zoo.ports import DEVIATION, MEAN, darknet_yolo3, same_layers
 from gluon_lessons.zoo.readers import darknet, mxnet_params
 
 
+@pytest.fixture(autouse=True, scope="module")
+def what_was_here_before_is_let_be():
+    """Otherwise each search for memory to give back, below, goes through every module that the process has loaded."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def memory_is_given_back():
     """Large networks come and go here; without this the process keeps over 3 GB of them."""
