@@ -21,7 +21,7 @@ lab: setup  ## open JupyterLab on the first lesson
 test: setup needs  ## unit tests, hygiene, and every notebook compared with what it stores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 $(TESTS)
+	$(BIN)/python -m pytest -n auto $(TESTS)
 
 run: setup needs  ## execute the lessons (or LESSON) and show what each took
 	@$(BIN)/python tools/notebooks.py run $(LESSON)

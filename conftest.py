@@ -28,6 +28,12 @@ def network_off_unless_marked(request, monkeypatch):
         monkeypatch.delenv("GLUON_LESSONS_OFFLINE")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    """One more than there are processors: much of the time goes in waiting for servers and jobs."""
+    return min(os.cpu_count() + 1, 4)
+
+
 def pytest_collection_modifyitems(items):
     """Notebooks first: what they print must not depend on the cloud that tests leave behind."""
     items.sort(key=lambda item: item.path.suffix != ".ipynb")

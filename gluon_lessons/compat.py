@@ -126,16 +126,27 @@ def _gluoncv_check(module):
     module._require_pytorch_version = require_pytorch
 
 
-def _leave_sklearn_alone(module):
-    """MXNet takes scikit-learn for a base class that it gave up long ago, and a fifth longer to be imported."""
+def _import_less(module):
+    """Without scikit-learn, from which MXNet takes a base class that it gave up long ago, and with `scipy.stats` only
+    when its test tools use it, MXNet is imported in little more than half the time.
+    """
     import builtins
+    import types
 
-    def without_sklearn(name, *rest, **options):
-        if name.startswith("sklearn"):
-            raise ImportError(name)
-        return builtins.__import__(name, *rest, **options)
+    class Stats:
+        def __getattr__(self, name):
+            import scipy.stats
 
-    module.__builtins__ = {**vars(builtins), "__import__": without_sklearn}
+            return getattr(scipy.stats, name)
+
+    def import_less(name, where=None, local=None, wanted=(), level=0):
+        if name == "sklearn.base":
+            raise ImportError("MXNet does without it.")
+        if name == "scipy.stats" or (name == "scipy" and wanted == ("stats",)):
+            return types.SimpleNamespace(stats=Stats())
+        return builtins.__import__(name, where, local, wanted, level)
+
+    module.__builtins__ = {**vars(builtins), "__import__": import_less}
 
 
 def _give_arrays_to_numpy(module):
@@ -175,7 +186,7 @@ def _offer_networks(module):
 
 
 _STAND_INS = {"gluoncv.check": _gluoncv_check}
-_PREPARATIONS = {"mxnet.model": _leave_sklearn_alone}
+_PREPARATIONS = dict.fromkeys(("mxnet.model", "mxnet.contrib.quantization", "mxnet.test_utils"), _import_less)
 _MENDS = {
     "mxnet.ndarray.ndarray": _give_arrays_to_numpy,
     "mxnet.ndarray.sparse": _name_sparse_matrices,
