@@ -61,6 +61,19 @@ def _prepare():
         for message, module in _NOISE:
             warnings.filterwarnings("ignore", message, module=module)
     os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # else "Subgraph backend MKLDNN is activated" at each export
+    # A large array that is copied by several threads leaves them behind. Once there are more than processors, GNU's
+    # OpenMP lets all of them doze between two layers, and everything takes twice as long until the program ends.
+    os.environ.setdefault("MXNET_CPU_PARALLEL_SIZE", str(2**31 - 1))
+    if "OMP_NUM_THREADS" not in os.environ:
+        os.environ.setdefault("MXNET_OMP_MAX_THREADS", str(_cores()))
+
+
+def _cores():
+    """Cores to compute with; MXNet would take half of what Linux counts, as though each core were counted twice."""
+    import psutil
+
+    allowed = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count()
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
 
 
 # What the two say at every use, about themselves: (start of the message, the module that says it).

@@ -7,10 +7,20 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import psutil
+import pytest
 
 SITE_PACKAGES = str(Path(np.__file__).parent.parent)
 PROJECT = str(Path(__file__).parent.parent)
-HIDDEN = ("PYTHONWARNINGS", "MXNET_SUBGRAPH_VERBOSE")
+HIDDEN = (
+    "PYTHONWARNINGS",
+    "OMP_NUM_THREADS",
+    "MXNET_SUBGRAPH_VERBOSE",
+    "MXNET_CPU_PARALLEL_SIZE",
+    "MXNET_OMP_MAX_THREADS",
+)
+
+on_linux = pytest.mark.skipif(not Path("/proc/self").exists(), reason="Linux shows threads and their processors")
 
 
 def fresh(code, *options, **environment):
@@ -30,6 +40,28 @@ def fresh(code, *options, **environment):
 def test_both_import_bare_and_in_silence():
     code = "import mxnet, gluoncv, os; assert os.environ['MXNET_SUBGRAPH_VERBOSE'] == '0'"
     assert fresh(code) == ("", "")
+
+
+@on_linux
+def test_as_many_threads_compute_as_there_are_cores_unless_somebody_has_chosen():
+    code = "import os, mxnet; print(os.environ.get('MXNET_OMP_MAX_THREADS'))"
+    cores = min(len(psutil.Process().cpu_affinity()), psutil.cpu_count(logical=False) or os.cpu_count())
+    assert fresh(code) == (f"{cores}\n", "")
+    assert fresh(code, OMP_NUM_THREADS="1") == ("None\n", "")
+
+
+@on_linux
+def test_a_large_copy_leaves_no_threads_behind():
+    """They would slow down everything that follows."""
+    code = """
+        import os
+        import mxnet as mx, numpy as np
+        mx.nd.array(np.zeros(1000)).wait_to_read()
+        before = len(os.listdir("/proc/self/task"))
+        mx.nd.array(np.zeros(10_000_000, "float32")).wait_to_read()
+        print(len(os.listdir("/proc/self/task")) - before)
+    """
+    assert fresh(code, OMP_NUM_THREADS="2") == ("0\n", "")
 
 
 def test_mxnet_is_imported_without_what_it_hardly_uses_and_that_still_works():
