@@ -152,7 +152,8 @@ class Cloud:
 
     def environment(self):
         """Return the environment for a child process: this one's, with the cloud's address, keys and region."""
-        return state.child_environment(self.endpoint_url, self.learner, self.region)
+        # On AWS each has a machine. Here they share the processors, which a thread that waits by spinning keeps.
+        return state.child_environment(self.endpoint_url, self.learner, self.region) | {"OMP_WAIT_POLICY": "passive"}
 
     def spawn(self, args, *, env=None, cwd=None, log=None):
         """Start a process that cannot outlive the cloud and return it.
