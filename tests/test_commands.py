@@ -47,3 +47,34 @@ def test_commit_hooks_use_the_environment_and_no_address():
     assert repository["repo"] == "local"
     for hook in repository["hooks"]:
         assert (BIN / Path(hook["entry"].split()[0]).name).exists(), hook["entry"]
+
+
+def test_the_readme_quotes_the_speeds_that_were_measured():
+    def rows(text):
+        return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+
+    measured = rows((ROOT / "data" / "bench.md").read_text(encoding="utf-8"))
+    block = (
+        (ROOT / "README.md").read_text(encoding="utf-8").partition("<!-- speed -->")[2].partition("<!-- /speed -->")[0]
+    )
+    names = {
+        "ResNet-50": "resnet50_v1",
+        "EfficientNet-Lite0": "efficientnet_lite0",
+        "SSD on MobileNet": "ssd_300_mobilenet1.0_voc",
+    }
+    beside = [
+        ("fused", "ONNX Runtime fp32"),
+        ("fused", "PyTorch fp32"),
+        ("int8", "ONNX Runtime int8"),
+        ("int8", "OpenVINO int8"),
+    ]
+    quoted = {row[0]: row[1:] for row in rows(block) if row[0] in names}
+    assert set(quoted) == set(names)
+    for title, name in names.items():
+        ratio = {(row[2], row[3]): row[4] for row in measured if row[:2] == [name, "network"]}
+        agrees = [
+            re.search(r"[\d.]+(?=%)", row[2])[0]
+            for row in measured
+            if row[0] == name and row[1] in ("int8", "ONNX Runtime int8")
+        ]
+        assert quoted[title] == [*(ratio[pair] for pair in beside), ", ".join(f"{share} %" for share in agrees)]

@@ -151,8 +151,10 @@ class Cloud:
             return self._clients[service]
 
     def environment(self):
-        """Return the environment for a child process: this one's, with the cloud's address, keys and region."""
-        # On AWS each has a machine. Here they share the processors, which a thread that waits by spinning keeps.
+        """Return the environment for a server or job: this one's, with the cloud's address, keys and region.
+
+        On AWS each has a machine. Here they share the processors, which a thread that waits by spinning keeps.
+        """
         return state.child_environment(self.endpoint_url, self.learner, self.region) | {"OMP_WAIT_POLICY": "passive"}
 
     def spawn(self, args, *, env=None, cwd=None, log=None):
