@@ -6,7 +6,7 @@
 
 VENV := .venv$(if $(PY),-$(PY))
 BIN := $(VENV)/bin
-TESTS ?= notebooks tests
+TESTS ?= notebooks tests local_sagemaker/tests
 export PYTHON
 
 .DEFAULT_GOAL := help
@@ -36,7 +36,7 @@ site: setup  ## build the pages to read
 	@$(BIN)/python tools/build_site.py
 
 soak: setup needs  ## the long runs: endpoints under load, failures, updates
-	$(BIN)/python -m pytest -m soak tests
+	$(BIN)/python -m pytest -m soak tests local_sagemaker/tests
 
 browser: setup needs  ## the pages and JupyterLab, used in Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
@@ -58,5 +58,5 @@ needs: setup
 	@$(BIN)/python tools/fetch.py
 
 lock:  ## resolve the pins again, with uv
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	uv pip compile pyproject.toml local_sagemaker/pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --no-annotate -o requirements.lock

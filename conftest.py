@@ -12,7 +12,7 @@ OFFLINE = str(Path(__file__).parent / "tests" / "offline")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums come out in the same order on every machine
 os.environ["GLUON_LESSONS_OFFLINE"] = "1"
-os.environ["GLUON_LESSONS_CLOUD"] = CLOUD = tempfile.mkdtemp(prefix="gluon-lessons-")
+os.environ["LOCAL_SAGEMAKER_HOME"] = CLOUD = tempfile.mkdtemp(prefix="gluon-lessons-")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get("PYTHONPATH")]))
 
 # Workers of this run started behind the gate; the first process comes to it now, whatever it customised before.

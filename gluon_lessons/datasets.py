@@ -18,8 +18,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from gluon_lessons import cache, fetch
 from gluon_lessons.errors import LessonError
+from gluon_lessons.files import cache, fetch
 
 PARTS = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 DJL = "https://mlrepo.djl.ai/dataset/cv/ai/djl/basicdataset"  # the Deep Java Library's repository

@@ -22,8 +22,8 @@ import numpy as np
 import yaml
 from PIL import Image, ImageDraw, ImageFile, ImageOps, UnidentifiedImageError
 
-from gluon_lessons import cache, fetch
 from gluon_lessons.errors import LessonError
+from gluon_lessons.files import cache, fetch
 
 VOC_CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",

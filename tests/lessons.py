@@ -19,7 +19,7 @@ LESSONS = sorted(path for path in NOTEBOOKS.glob("*.ipynb") if hygiene.is_lesson
 def check_module(path):
     """Return the module that marks a lesson's exercises."""
     number = path.stem.partition("-")[0]
-    return importlib.import_module(f"gluon_lessons.check.lesson_{number}")
+    return importlib.import_module(f"gluon_lessons.course.check.lesson_{number}")
 
 
 def exercise_names(path):

@@ -9,8 +9,8 @@ import sys
 
 import pytest
 
-from gluon_lessons import cache
 from gluon_lessons.errors import LessonError
+from gluon_lessons.files import cache
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ def test_a_hash_tells_a_whole_file_from_any_other():
 
 DEATH = """
 import os, sys
-from gluon_lessons import cache
+from gluon_lessons.files import cache
 with cache.writing(cache.folder("models") / sys.argv[1]):
     os._exit(9)
 """
@@ -108,7 +108,7 @@ def test_a_lock_clears_what_a_dead_process_left_of_its_item_only():
 
 ADDER = """
 import pathlib, sys
-from gluon_lessons import cache
+from gluon_lessons.files import cache
 path = cache.folder("models") / "sum"
 for _ in range(40):
     with cache.lock(path):

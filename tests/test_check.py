@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from lessons import LESSONS, check_module, exercise_names
 
-from gluon_lessons.check import CORRECT, HINT, NOT_ATTEMPTED, call, exercise
+from gluon_lessons.course.check import CORRECT, HINT, NOT_ATTEMPTED, call, exercise
 
 
 @exercise("Correct. Two and two.")

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from gluon_lessons import cli
+from gluon_lessons.cli import main as cli
 from gluon_lessons.errors import LessonError
 
 SETTINGS = cli.ROOT / "gluon_lessons" / "lab" / "overrides.json"
@@ -18,7 +18,7 @@ SETTINGS = cli.ROOT / "gluon_lessons" / "lab" / "overrides.json"
 def test_help_names_every_room_and_enters_none():
     code = """
 import sys
-from gluon_lessons.cli import main
+from gluon_lessons.cli.main import main
 try:
     main(["--help"])
 finally:
@@ -26,10 +26,10 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     listed = [line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.strip()]
-    assert listed == ["cloud", "doctor", "lab", "predict", "run", "weights"]
+    assert listed == ["doctor", "lab", "predict", "run", "weights"]
 
 
-@pytest.mark.parametrize("name", cli.ROOMS)
+@pytest.mark.parametrize("name", cli.COMMANDS)
 def test_every_room_is_there(name):
     assert isinstance(cli.main.get_command(None, name), click.Command)
 
@@ -51,7 +51,7 @@ def test_a_mistake_is_one_sentence_on_stderr_and_exit_1(monkeypatch):
 
 def test_run_hands_the_lessons_to_the_press():
     done = subprocess.run(
-        [sys.executable, "-c", "from gluon_lessons.cli import main; main()", "run", "99-nowhere"],
+        [sys.executable, "-c", "from gluon_lessons.cli.main import main; main()", "run", "99-nowhere"],
         capture_output=True,
         text=True,
     )

@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from gluon_lessons import datasets, fetch
+from gluon_lessons import datasets
+from gluon_lessons.files import fetch
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
 LABELS = np.arange(12, dtype=np.uint8) % 10

@@ -6,8 +6,8 @@ import importlib.util
 import pytest
 from click.testing import CliRunner
 
-from gluon_lessons import doctor
-from gluon_lessons.doctor import BROKEN, OK, OPTIONAL
+from gluon_lessons.cli import doctor
+from gluon_lessons.cli.doctor import BROKEN, OK, OPTIONAL
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+LOCAL_SAGEMAKER = tomllib.loads((ROOT / "local_sagemaker" / "pyproject.toml").read_text())["project"]
+OURS = {"gluon-lessons", "local-sagemaker"}  # installed from the folders of these names
 
 MACHINES = {
     f"{system} {machine} {version}": {
@@ -60,7 +62,12 @@ def test_every_pin_is_exact_and_hashed_and_names_no_index(path):
 @pytest.mark.parametrize("machine", MACHINES)
 def test_the_lock_has_all_that_the_project_asks_for(machine):
     versions = locked(machine)
-    asked = [*PROJECT["dependencies"], *(line for lines in EXTRAS.values() for line in lines)]
+    asked = [
+        line
+        for project in (PROJECT, LOCAL_SAGEMAKER)
+        for lines in (project["dependencies"], *project["optional-dependencies"].values())
+        for line in lines
+    ]
     for requirement in map(Requirement, asked):
         if requirement.marker is None or requirement.marker.evaluate(MACHINES[machine]):
             version = versions.get(canonicalize_name(requirement.name))
@@ -71,7 +78,10 @@ def test_the_lock_has_all_that_the_project_asks_for(machine):
 def test_the_lock_has_what_its_packages_need():
     """It is installed without looking at dependencies, so it has to be whole."""
     versions = locked("linux x86_64 3.11") | locked("linux x86_64 3.12")
-    waiting = [(Requirement(f"gluon_lessons[{','.join(EXTRAS)}]"), "the course")]
+    waiting = [
+        (Requirement(f"{project['name']}[{','.join(project['optional-dependencies'])}]"), "the project")
+        for project in (PROJECT, LOCAL_SAGEMAKER)
+    ]
     seen = set()
     while waiting:
         requirement, wanted_by = waiting.pop()
@@ -79,7 +89,7 @@ def test_the_lock_has_what_its_packages_need():
         if (name, frozenset(extras)) in seen:
             continue
         seen.add((name, frozenset(extras)))
-        assert name in versions or name == "gluon-lessons", f"{name}, which {wanted_by} needs, is not in the lock"
+        assert name in versions or name in OURS, f"{name}, which {wanted_by} needs, is not in the lock"
         if name in SWAPPED:
             continue
         for line in importlib.metadata.requires(name) or ():

@@ -16,7 +16,7 @@ import zipfile
 import pytest
 from loopback import serving
 
-from gluon_lessons import cache, fetch
+from gluon_lessons.files import cache, fetch
 
 CONTENT = bytes(range(256)) * 4096  # one chunk
 needs_npm = pytest.mark.skipif(not shutil.which("npm"), reason="npm is not installed")

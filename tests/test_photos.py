@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFile
 
-from gluon_lessons import fetch, photos
+from gluon_lessons import photos
 from gluon_lessons.errors import LessonError
+from gluon_lessons.files import fetch
 
 
 @pytest.fixture(autouse=True)

@@ -11,10 +11,11 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from gluon_lessons import fetch, photos
+from gluon_lessons import photos
 from gluon_lessons.errors import LessonError
+from gluon_lessons.files import fetch
 from gluon_lessons.zoo import catalogue, store
-from gluon_lessons.zoo.ports import DEVIATION, MEAN, efficientnet_lite, posenet, ssd_mobilenet
+from gluon_lessons.zoo.networks import DEVIATION, MEAN, efficientnet_lite, posenet, ssd_mobilenet
 from gluon_lessons.zoo.readers import caffe
 
 PORTS = (

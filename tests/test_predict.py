@@ -16,7 +16,8 @@ from gluoncv.data.transforms.presets import imagenet, rcnn, segmentation, ssd, y
 from matplotlib.figure import Figure
 from PIL import Image
 
-from gluon_lessons import boxes, photos, predict, predict_command, zoo
+from gluon_lessons import boxes, photos, predict, zoo
+from gluon_lessons.cli import predict as predict_command
 from gluon_lessons.errors import LessonError
 from gluon_lessons.zoo import catalogue
 
@@ -419,7 +420,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def call(*arguments):
-    from gluon_lessons.cli import main
+    from gluon_lessons.cli.main import main
 
     return CliRunner().invoke(main, ["predict", *map(str, arguments)])
 
@@ -496,6 +497,6 @@ def test_what_cannot_be_written_is_said(folder):
 
 
 def test_help_is_quick_and_loads_no_framework():
-    code = "import sys; import gluon_lessons.predict_command; assert not {'mxnet', 'numpy', 'cv2'} & set(sys.modules)"
+    code = "import sys; import gluon_lessons.cli.predict; assert not {'mxnet', 'numpy', 'cv2'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert "PHOTO..." in CliRunner().invoke(predict_command.command, ["--help"]).output

@@ -3,7 +3,7 @@
 import pytest
 from lessons import LESSONS
 
-from gluon_lessons import quiz
+from gluon_lessons.course import quiz
 from gluon_lessons.errors import LessonError
 
 

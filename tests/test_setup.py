@@ -33,6 +33,8 @@ def course(tmp_path, monkeypatch):
     setup = load()
     for name in ("requirements.lock", "requirements-headless.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "local_sagemaker").mkdir()
+    shutil.copy(ROOT / "local_sagemaker" / "pyproject.toml", tmp_path / "local_sagemaker")
     setup.ROOT = tmp_path
     setup.LOCK = tmp_path / "requirements.lock"
     setup.HEADLESS_LOCK = tmp_path / "requirements-headless.lock"
@@ -145,7 +147,7 @@ def test_make_says_so_where_no_python_runs(tmp_path):
 
 def test_a_second_call_does_nothing(course, capsys):
     assert course.main([]) == 0
-    assert [Path(step).name for step in course.done] == ["venv", "requirements.lock", course.ROOT.name]
+    assert [Path(step).name for step in course.done] == ["venv", "requirements.lock", "local_sagemaker"]
     course.done.clear()
     capsys.readouterr()
     assert course.main([]) == 0

@@ -12,7 +12,7 @@ import pytest
 from gluoncv.model_zoo import get_model
 
 from gluon_lessons.zoo import catalogue, store
-from gluon_lessons.zoo.ports import DEVIATION, MEAN, darknet_yolo3, same_layers
+from gluon_lessons.zoo.networks import DEVIATION, MEAN, darknet_yolo3, same_layers
 from gluon_lessons.zoo.readers import darknet, mxnet_params
 
 

@@ -19,9 +19,11 @@ from click.testing import CliRunner
 from gluoncv.model_zoo import get_model
 from loopback import serving
 
-from gluon_lessons import cache, cli, fetch, zoo
+from gluon_lessons import zoo
+from gluon_lessons.cli import main as cli
+from gluon_lessons.files import cache, fetch
 from gluon_lessons.zoo import catalogue, store
-from gluon_lessons.zoo.ports.same_layers import Misfit
+from gluon_lessons.zoo.networks.same_layers import Misfit
 
 NAME = "mobilenet0.25"  # small, and GluonCV's
 PICTURE = mx.nd.array(np.random.default_rng(0).normal(0, 1, (1, 3, 64, 64)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import nbformat
 
-MOST_LINES = 15  # of a code cell
+MOST_LINES = 20  # of a code cell
 CODE_CELLS = range(12, 26)  # of a lesson
 MOST_IGNORED = 2  # outputs a lesson
 TAGS = {

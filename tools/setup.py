@@ -83,7 +83,8 @@ def is_ready(venv, asked=None, version=None):
 
 def made_from(venv):
     """Name what an environment is made from: the pins, the package, and the folder, since it cannot be moved."""
-    sections = (ROOT / "pyproject.toml").read_text().split("\n[")
+    projects = (ROOT / "pyproject.toml", ROOT / "local_sagemaker" / "pyproject.toml")
+    sections = [section for project in projects for section in project.read_text().split("\n[")]
     package = [section for section in sections if not section.startswith("tool.") or section.startswith("tool.hatch")]
     state = hashlib.sha256("".join([str(venv), LOCK.read_text(), HEADLESS_LOCK.read_text(), *package]).encode())
     return state.hexdigest()
@@ -105,7 +106,7 @@ def set_up(venv, asked, version):
         make_venv(venv, python, uv)
         installer = [uv, "pip", "install"] if uv else [in_venv(venv), "-m", "pip", "install", "--no-compile"]
         carry_out(venv, [*installer, "--no-deps", "--require-hashes", "-r", LOCK], count_pins())
-        carry_out(venv, [*installer, "--no-deps", "--no-build-isolation", "-e", ROOT])
+        carry_out(venv, [*installer, "--no-deps", "--no-build-isolation", "-e", ROOT, "-e", ROOT / "local_sagemaker"])
         if not uv and minor == "3.11":  # `venv` brings it there, and nothing else does: one environment everywhere
             uninstall(venv, uv, "setuptools")
         if not runs(venv, "import cv2"):

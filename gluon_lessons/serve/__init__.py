@@ -65,11 +65,11 @@ def save_block(net, folder, task, classes, picture, threshold=0.5, provenance=""
 
 def picture_of(entry) -> Picture:
     """What a network of the zoo wants, in the words of `inference.py`; `predict.prepare` does the same."""
-    from gluon_lessons.zoo import ports
+    from gluon_lessons.zoo import networks
 
-    port = ports.module(entry.build)
-    mean = tuple(255 * float(x) for x in getattr(port, "MEAN", ports.MEAN))
-    std = tuple(255 * float(x) for x in getattr(port, "DEVIATION", ports.DEVIATION))
+    port = networks.module(entry.build)
+    mean = tuple(255 * float(x) for x in getattr(port, "MEAN", networks.MEAN))
+    std = tuple(255 * float(x) for x in getattr(port, "DEVIATION", networks.DEVIATION))
     size = (entry.size, entry.size)
     if entry.task == "classify":
         return Picture(size, mean, std, "crop", short=math.ceil(entry.size / 0.875))

@@ -3,8 +3,8 @@
 import functools
 from pathlib import Path
 
-from gluon_lessons import cache
 from gluon_lessons.errors import LessonError
+from gluon_lessons.files import cache
 
 _ROOT = str(Path("~", ".mxnet", "models"))  # what GluonCV's functions pass on when nobody says where
 

@@ -11,9 +11,9 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from gluon_lessons import cache, fetch
 from gluon_lessons.errors import LessonError
-from gluon_lessons.zoo import catalogue, ports
+from gluon_lessons.files import cache, fetch
+from gluon_lessons.zoo import catalogue, networks
 from gluon_lessons.zoo.catalogue import Entry, Source
 from gluon_lessons.zoo.readers import mxnet_params
 
@@ -89,7 +89,7 @@ def load(name: str) -> Network:
 
 def build(entry: Entry, classes: list[str] | None = None):
     """The network without weights, for its own classes or for others."""
-    port, variant = ports.module(entry.build), entry.build.partition(":")[2]
+    port, variant = networks.module(entry.build), entry.build.partition(":")[2]
     return port.build(classes or entry.classes, *filter(None, [variant]))
 
 
@@ -243,7 +243,7 @@ def _named_as_gluon(net, source: Source, path: Path):
     from mxnet.gluon import Constant
 
     reader = importlib.import_module(f"gluon_lessons.zoo.readers.{source.reader}")
-    port = ports.module(source.port)
+    port = networks.module(source.port)
     tensors = reader.read(path)
     arrays = port.fit(tensors, net) if hasattr(port, "fit") else port.convert(tensors)
     for name, parameter in net._collect_params_with_prefix().items():

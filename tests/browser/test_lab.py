@@ -143,7 +143,7 @@ def test_the_first_lesson_runs_from_top_to_bottom_and_draws_boxes(first_lesson, 
 
 def test_an_exercise_answers_wrong_and_right_and_a_quiz_unfolds(first_lesson, keep):
     page = first_lesson
-    cell(page, "from gluon_lessons.check import lesson_00 as check").locator(".cm-content").click()
+    cell(page, "from gluon_lessons.course.check import lesson_00 as check").locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
     exercise = cell(page, "check.how_many(how_many)")
     solution = "how_many = lambda photo, kind: {}\n\ncheck.how_many(how_many)"
@@ -165,7 +165,7 @@ def test_the_sliders_of_the_detector_change_the_picture(tab, lab, keep):
     page = tab(1400, 1000)
     page.goto(f"{lab}/lab/tree/notebooks/11-detect.ipynb?token=test")
     ready(page, "What is where: detect objects")
-    for part in (cell(page, "from gluon_lessons.check import lesson_11 as check"), cell(page, "plot.sliders(")):
+    for part in (cell(page, "from gluon_lessons.course.check import lesson_11 as check"), cell(page, "plot.sliders(")):
         part.locator(".cm-content").click()
         page.keyboard.press("Shift+Enter")
     knobs = cell(page, "plot.sliders(")

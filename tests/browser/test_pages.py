@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from gluon_lessons import fetch
+from gluon_lessons.files import fetch
 
 pytestmark = pytest.mark.browser
 AXE = ("axe-core", "4.14.1", "package/axe.min.js", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745")

@@ -1,0 +1,97 @@
+"""The command line `gluon-lessons`: each command is imported only when it is asked for."""
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+from gluon_lessons.errors import LessonError
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+# Each with its place and what the help says of it.
+COMMANDS = {
+    "doctor": ("gluon_lessons.cli.doctor:command", "Say what works here, and how to mend what does not."),
+    "lab": ("gluon_lessons.cli.main:lab", "Open JupyterLab on the first lesson."),
+    "predict": ("gluon_lessons.cli.predict:command", "Say what is in a photograph, and draw it."),
+    "run": ("gluon_lessons.cli.main:run", "Execute lessons and show what each took."),
+    "weights": ("gluon_lessons.cli.weights:group", "See, fetch and check the weights of networks."),
+}
+
+
+class _Commands(click.Group):
+    """A group whose commands live in modules of their own; listing them imports none of them."""
+
+    def list_commands(self, context):
+        return list(COMMANDS)
+
+    def get_command(self, context, name):
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def format_commands(self, context, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except LessonError as error:
+            click.echo(error, err=True)
+            context.exit(1)
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="gluon_lessons")
+def main():
+    """A computer-vision course: MXNet, GluonCV and SageMaker, running for real on this machine."""
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTERLAB'S OPTIONS]...")
+def lab(options):
+    """Open JupyterLab on the first lesson, once the weights that it needs are here."""
+    first = _in_repository("notebooks/00-start-here.ipynb").relative_to(ROOT)
+    _fetch_weights()
+    settings = [
+        "--ServerApp.ip=127.0.0.1",
+        "--ServerApp.allow_root=True",  # in a container everybody is root, and only this machine can connect
+        f"--ServerApp.root_dir={ROOT}",
+        "--Application.log_level=ERROR",  # the address stands alone; --ServerApp.log_level=INFO brings the rest back
+        "--KernelManager.transport_encryption=auto",  # a kernel that may be overheard complains in the terminal
+        f"--LabApp.default_url=/lab/tree/{first}",
+        f"--LabApp.app_settings_dir={ROOT / 'gluon_lessons' / 'lab'}",  # no news; a person's own settings count
+    ]
+    click.echo("Starting JupyterLab. It runs until you press Control-C here, twice.", err=True)
+    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", *settings, *options])
+
+
+@click.command()
+@click.argument("lessons", nargs=-1, metavar="LESSON...")
+def run(lessons):
+    """Execute lessons, all when none is named, and show what each took. A lesson goes by its number or name."""
+    press = _in_repository("tools/notebooks.py")
+    sys.exit(subprocess.call([sys.executable, str(press), "run", *lessons]))
+
+
+def _fetch_weights():
+    """Fetch what the first lesson predicts with: the network of each task."""
+    from gluon_lessons import predict
+    from gluon_lessons.zoo import store
+
+    for name in predict.NETWORKS.values():
+        if not store.find(name):
+            click.echo(f"Fetching the weights of {name}.", err=True)
+            store.obtain(name)
+
+
+def _in_repository(path):
+    if not (ROOT / path).exists():
+        raise LessonError(f"There is no {path} beside this package: lessons run in a clone of the repository.")
+    return ROOT / path

@@ -1,0 +1,87 @@
+"""The exercises of lesson 02, dense layers."""
+
+import itertools
+
+import numpy as np
+from mxnet import nd
+
+from gluon_lessons.course.check import Blank, call, exercise
+
+
+@exercise("Correct. 150 million weights for one layer: this is why lesson 03 looks for something thriftier.")
+def parameters_of_a_dense_layer(answer):
+    pixels, neurons = 224 * 224, 1000
+    if not isinstance(answer, int):
+        return "Write a whole number, or a product of whole numbers."
+    hints = {
+        3 * pixels * neurons: "Those are the weights. Each neuron has a bias as well.",
+        pixels * neurons: "A colour photograph has three numbers a pixel, and each neuron has a bias.",
+        pixels * neurons + neurons: "A colour photograph has three numbers a pixel.",
+        3 * pixels * neurons + 3 * pixels: "There is a bias for each neuron, not for each input.",
+        3 * pixels * neurons + 1: "Each neuron has a bias of its own, so there are 1000 of them.",
+        3 * pixels + neurons: "Every input meets every neuron: multiply the two, then add the biases.",
+        3 * 224 * neurons + neurons: "224 by 224 pixels are 224 rows of 224.",
+        3 * (pixels * neurons + neurons): "The colours share their neurons, so the biases are not counted three times.",
+    }
+    if answer == 3 * pixels * neurons + neurons:
+        return None
+    return hints.get(answer, "Count the inputs, then a weight for each pair of input and neuron, then the biases.")
+
+
+@exercise("Correct. Each row adds up to 1, whatever the size of its scores.")
+def softmax(function):
+    scores = nd.array([[1, 2, 4], [0, 0, 3]])
+    expected = nd.softmax(scores).asnumpy()
+    answer = np.asarray(call(function, scores))
+    if answer.shape != scores.shape:
+        return f"Scores of shape {scores.shape} gave shares of shape {answer.shape}; there is one share a score."
+    if np.allclose(answer, nd.exp(scores).asnumpy(), rtol=1e-3):
+        return "The powers are there; now divide by their sum."
+    if np.allclose(answer.sum(), 1, atol=1e-3):
+        return "All shares together add up to 1. Each picture, each row, should do so: sum over axis 1."
+    if np.allclose(answer.sum(axis=0), 1, atol=1e-3):
+        return "The columns add up to 1. Each row should: sum over axis 1."
+    if np.allclose(answer, (scores / scores.sum(axis=1, keepdims=True)).asnumpy(), atol=1e-3):
+        return "The scores themselves are shared out. Raise e to each score first, with nd.exp."
+    if np.allclose(answer, nd.sigmoid(scores).asnumpy(), atol=1e-3):
+        return "That is the sigmoid, which looks at one score at a time. Softmax divides by the sum of a row."
+    if not np.allclose(answer, expected, atol=1e-3):
+        return "The shape is right, the shares are not: nd.exp of a score, divided by the sum of its row."
+    large = np.asarray(call(function, nd.array([[1000, 1001], [-1000, -1002]])))
+    if not np.isfinite(large).all():
+        return "Scores near 1000 give nan: e to the 1000 is too large for a float. Subtract the row's largest first."
+    if not np.allclose(large, nd.softmax(nd.array([[0, 1], [2, 0]])).asnumpy(), atol=1e-3):
+        return "With scores near 1000 the shares are wrong. Subtract each row's own largest score, with keepdims=True."
+    return None
+
+
+@exercise("Correct. One neuron counts, another takes away what is too much, and ReLU makes the two differ.")
+def exactly_one(answer):
+    hidden, output = answer
+    if hidden is ... or output is ...:
+        raise Blank
+    try:
+        hidden, output = np.array(hidden, dtype=float), np.array(output, dtype=float).ravel()
+    except (TypeError, ValueError):
+        return "Write rows of numbers, all of the same length: [[weight, weight, weight, bias], ...]."
+    if hidden.ndim != 2 or hidden.shape[1] != 4:
+        return "Each hidden neuron is a row of four numbers: three weights, a pixel each, and a bias."
+    if len(output) != len(hidden) + 1:
+        return f"{len(hidden)} hidden neurons need an output row of {len(hidden) + 1}: a weight each, and a bias."
+    pixels = np.array(list(itertools.product((0, 1), repeat=3)))  # (picture, pixel)
+    count = pixels.sum(axis=1)
+    inside = np.maximum(pixels @ hidden[:, :3].T + hidden[:, 3], 0)  # (picture, neuron)
+    answers = np.maximum(inside @ output[:-1] + output[-1], 0)  # (picture,)
+    if np.allclose(answers, count == 1, atol=1e-3):
+        return None
+    if np.allclose(answers, answers[0]):
+        return f"Your network answers {answers[0]:g} to every picture. Is ReLU cutting everything off?"
+    if len(hidden) == 1:
+        return "With one hidden neuron the answer only rises or only falls with the count. Add a second one."
+    if len(np.unique(hidden, axis=0)) == 1:
+        return "All your hidden neurons are the same neuron. Give the second one a bias that lets it speak later."
+    if np.allclose(answers, count >= 1, atol=1e-3):
+        return "It answers 1 when at least one pixel is bright. Two bright pixels should give 0."
+    wrong = np.abs(answers - (count == 1)).argmax()
+    pixels, wanted, given = pixels[wrong].tolist(), int(count[wrong] == 1), answers[wrong]
+    return f"To the pixels {pixels} it should answer {wanted}; yours answers {given:g}."

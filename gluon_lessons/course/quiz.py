@@ -1,0 +1,69 @@
+"""The question room: multiple-choice questions that explain every choice, right or wrong.
+
+The questions are data, one file a lesson in `quizzes/`. A choice unfolds its explanation when it is clicked, in
+JupyterLab and on a plain web page alike; an answer given in code gets the same explanation in print.
+"""
+
+import html
+from dataclasses import dataclass
+from importlib import resources
+
+import yaml
+from IPython.display import display
+
+from gluon_lessons.errors import LessonError
+
+
+@dataclass(frozen=True)
+class Choice:
+    text: str
+    why: str
+    right: bool = False
+
+
+@dataclass(frozen=True)
+class Question:
+    text: str
+    choices: dict[str, Choice]  # by letter
+
+    def as_html(self):
+        rows = [f"<p><strong>{html.escape(self.text)}</strong></p>"]
+        for letter, choice in self.choices.items():
+            verdict = "Correct." if choice.right else "Not this one."
+            rows.append(
+                f"<details><summary>{letter}. {html.escape(choice.text)}</summary>"
+                f"<p>{verdict} {html.escape(choice.why)}</p></details>"
+            )
+        return "\n".join(rows)
+
+    def as_text(self):
+        return "\n".join([self.text, *(f"  {letter}. {choice.text}" for letter, choice in self.choices.items())])
+
+
+def questions(lesson):
+    """Return the questions of a lesson, given by its number as in the notebook's name: "01"."""
+    file = resources.files("gluon_lessons.course") / "quizzes" / f"{lesson}.yaml"
+    if not file.is_file():
+        raise LessonError(f'There is no quiz for lesson "{lesson}"; quizzes go by the lesson\'s number, such as "01".')
+    return [
+        Question(item["question"], {"abcdef"[index]: Choice(**choice) for index, choice in enumerate(item["choices"])})
+        for item in yaml.safe_load(file.read_text(encoding="utf-8"))
+    ]
+
+
+def ask(lesson, number, answer=...):
+    """Show question `number` of a lesson; with a letter as `answer`, say whether it is right, and why."""
+    question = questions(lesson)[number - 1]
+    if answer is ...:
+        display({"text/html": question.as_html(), "text/plain": question.as_text()}, raw=True)
+    else:
+        print(explain(question, answer))
+
+
+def explain(question, answer):
+    """Return the sentence that answers a letter: whether it is right, and why."""
+    choice = question.choices.get(str(answer).strip().lower())
+    if choice is None:
+        letters = ", ".join(question.choices)
+        return f"Answer with one of the letters {letters}, in quotes."
+    return f"{'Correct.' if choice.right else 'Not this one.'} {choice.why}"

@@ -1,0 +1,113 @@
+"""SageMaker on this machine, made of AWS's own parts: no account, no Docker.
+
+    import local_sagemaker
+
+    running = local_sagemaker.connect()   # starts it or finds it running, and points AWS's clients at it
+
+After that boto3, the SageMaker SDK and the aws command line talk to this machine, in this process and in those that it
+starts. `start` and `stop` do the same without touching the environment.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from local_sagemaker.errors import LocalSageMakerError
+
+__version__ = "0.1.0"
+__all__ = ["LocalSageMakerError", "connect", "start", "stop"]
+
+START_WITHIN, STOP_WITHIN = 60, 20  # seconds
+_daemon = None  # kept, so that Python does not remark that it still runs
+
+
+def connect():
+    """Start the daemon or find it running, point AWS's clients of this process at it, and return its `state.State`.
+
+    It ends by itself some seconds after the last process that connected.
+    """
+    import boto3
+    from botocore.loaders import Loader
+
+    from local_sagemaker.daemon import state
+
+    running = start(owner=os.getpid())
+    for name in state.unwanted():
+        del os.environ[name]
+    # Two things have no variable: settings that boto3 may have read already, and where the SDK looks for the address of
+    # STS (see tls.py).
+    boto3.DEFAULT_SESSION = None
+    Loader.CUSTOMER_DATA_PATH = str(state.folder() / "botocore")
+    os.environ.update(state.environment(running.url, (running.access_key, running.secret_key), running.region))
+    return running
+
+
+def start(owner=None):
+    """Start the cloud or find it running, and return its `state.State`.
+
+    It runs until the process `owner` and every other owner have ended, or, without one, until it is told to stop.
+    """
+    from filelock import FileLock
+
+    from local_sagemaker.daemon import state
+
+    home = state.folder()
+    (home / "owners").mkdir(exist_ok=True)
+    with FileLock(home / ".lock"):
+        if owner:
+            import psutil
+
+            state.private(home / "owners" / str(owner), str(psutil.Process(owner).create_time()))
+        else:
+            (home / "owners" / "stay").touch()
+        return state.read() or _launch(home, stay=owner is None)
+
+
+def stop():
+    """Stop the cloud and everything it started; return whether it ran."""
+    from local_sagemaker.daemon import state
+
+    running = state.read()
+    if not running:
+        return False
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        os.kill(running.pid, sign)
+        deadline = time.monotonic() + STOP_WITHIN
+        while time.monotonic() < deadline:
+            if not state.is_running(running.pid, running.started):
+                return True
+            time.sleep(0.05)
+    raise LocalSageMakerError(f"The local cloud does not end; end process {running.pid} yourself.")
+
+
+def _launch(home, stay):
+    from local_sagemaker.daemon import state
+
+    command = [sys.executable, "-m", "local_sagemaker.daemon.main", *(["--stay"] if stay else [])]
+    global _daemon
+    # The learner's own account stays outside.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    environment |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+    with (home / "daemon.log").open("wb") as output:
+        _daemon = subprocess.Popen(
+            command,
+            cwd="/",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + START_WITHIN
+    while time.monotonic() < deadline and _daemon.poll() is None:
+        running = state.read()
+        if running:
+            return running
+        time.sleep(0.05)
+    _daemon.kill()
+    lines = (home / "daemon.log").read_text().strip().splitlines()
+    raise LocalSageMakerError(
+        f"The local cloud did not start: {lines[-1] if lines else 'no reason given'}. See {home}."
+    )

@@ -1,0 +1,208 @@
+"""The boiler room: the process that is the cloud, from its start to the last thing it clears away."""
+
+import argparse
+import json
+import logging
+import os
+import random
+import secrets
+import shutil
+import signal
+import socket
+import string
+import sys
+import tempfile
+import threading
+import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import psutil
+import waitress
+from waitress.channel import HTTPChannel
+
+from local_sagemaker.control import api
+from local_sagemaker.daemon import state, tls
+from local_sagemaker.gate.front import Front
+
+log = logging.getLogger("local_sagemaker")
+
+PORT = 24566  # the first choice, so that an address noted down yesterday still works
+PORTS = range(20000, 32768)  # the others: below the ports that systems hand out by themselves
+BODY_LIMIT = 5 * 1024**3  # bytes, S3's own for one upload
+GRACE = 10  # seconds without an owner: long enough to restart a kernel and run its first cell
+ROLE, USER = "gluon-lessons", "learner"
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"},
+    ],
+}
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+
+class Channel(HTTPChannel):
+    """A connection that does not wait for a body of no bytes, as waitress does when a client expects 100-continue."""
+
+    def send_continue(self):
+        """Ask for the body."""
+        complete = self.request.completed
+        super().send_continue()
+        self.request.completed = complete
+
+
+def main():
+    """Run the cloud until it is told to stop or, unless it is to stay, nobody owns it any more."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--stay", action="store_true")
+    arguments = parser.parse_args()
+    home = state.folder()
+    _sweep(home)
+    _log_to(home / "cloud.log")
+    if arguments.stay:
+        (home / "owners" / "stay").touch()
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGINT, _leave)
+    run = Path(tempfile.mkdtemp(prefix="gluon-lessons-"))
+    listener, side = _listener(PORT), _listener(PORT + 1)
+    cloud = api.Cloud(run, home / "logs", listener.getsockname()[1], _new_key())
+    try:
+        api.load()
+        cloud.learner = state.keys() or _new_key()
+        role, bucket = _furnish(cloud)
+        front = Front(cloud)
+        tls.open_door(front, side)
+        server = waitress.create_server(
+            front,
+            sockets=[listener],
+            threads=32,
+            connection_limit=500,
+            max_request_body_size=BODY_LIMIT,
+            asyncore_use_poll=True,
+            ident=None,
+        )
+        server.channel_class = Channel
+        me = psutil.Process()
+        state.write(
+            state.State(
+                url=cloud.endpoint_url,
+                pid=me.pid,
+                started=me.create_time(),
+                access_key=cloud.learner[0],
+                secret_key=cloud.learner[1],
+                region=cloud.region,
+                account=cloud.account,
+                role=role,
+                bucket=bucket,
+                run=str(run),
+                server="multi-model-server" if cloud.serving.java else "plain",
+            )
+        )
+        threading.Thread(target=_watch_owners, args=(home / "owners",), daemon=True).start()
+        log.info("ready at %s", cloud.endpoint_url)
+        server.run()
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
+        log.info("stopping")
+        (home / "cloud.json").unlink(missing_ok=True)
+        cloud.close()
+        shutil.rmtree(run, ignore_errors=True)
+    os._exit(0)  # threads that still wait for something have nothing left to do
+
+
+def _listener(port):
+    """Hold a port, or another one where somebody else holds it."""
+    return next(filter(None, (_listen(choice) for choice in (port, *random.sample(PORTS, 100)))))
+
+
+def _listen(port):
+    """Return a socket that holds a port of this machine, or None where somebody else does."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen()  # two may bind, one may listen
+    except OSError:
+        listener.close()
+        return None
+    return listener
+
+
+def _furnish(cloud):
+    """Make what an account has before the first lesson: a user, a role that SageMaker may assume, a bucket."""
+    from moto.iam.models import iam_backends
+    from moto.s3.models import s3_backends
+
+    iam = iam_backends[cloud.account]["aws"]
+    iam.create_user(cloud.region, USER)
+    iam.put_user_policy(USER, "everything", json.dumps(EVERYTHING))
+    key = iam.create_access_key(USER)
+    del iam.access_keys[key.physical_resource_id]
+    key.access_key_id, key.secret_access_key = cloud.learner
+    iam.access_keys[key.physical_resource_id] = key
+    role = iam.create_role(ROLE, json.dumps(TRUST), "/", None, "What SageMaker may do for the lessons.", [], "3600")
+    iam.put_role_policy(ROLE, "everything", json.dumps(EVERYTHING))
+    bucket = f"sagemaker-{cloud.region}-{cloud.account}"
+    s3_backends[cloud.account]["aws"].create_bucket(bucket, cloud.region)
+    return role.arn, bucket
+
+
+def _sweep(home):
+    """Remove what an earlier cloud left, if it was killed."""
+    left = home / "cloud.json"
+    if left.exists():
+        shutil.rmtree(json.loads(left.read_text())["run"], ignore_errors=True)
+        left.unlink()
+    shutil.rmtree(home / "logs", ignore_errors=True)
+    (home / "logs").mkdir()
+    (home / "owners" / "stay").unlink(missing_ok=True)
+
+
+def _log_to(path):
+    handler = RotatingFileHandler(path, maxBytes=5_000_000, backupCount=1)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.getLogger().addHandler(handler)
+    log.setLevel(logging.INFO)
+
+
+def _watch_owners(owners):
+    """Stop when every process that called `connect` has ended and nobody said that the cloud is to stay."""
+    alone_since = None
+    while True:
+        time.sleep(0.5)
+        if _is_owned(owners):
+            alone_since = None
+            continue
+        alone_since = alone_since or time.monotonic()
+        if time.monotonic() - alone_since > GRACE:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+def _is_owned(owners):
+    try:
+        return any(_is_owner(path) for path in owners.iterdir())
+    except FileNotFoundError:  # the cloud's folder has been removed, and with it the way to find the cloud
+        return False
+
+
+def _is_owner(path):
+    if path.name == "stay":
+        return True
+    if path.name.isdecimal() and state.is_running(int(path.name), float(path.read_text() or 0)):
+        return True
+    path.unlink(missing_ok=True)
+    return False
+
+
+def _new_key():
+    letters = string.ascii_uppercase + string.digits
+    return "AKIA" + "".join(secrets.choice(letters) for _ in range(16)), secrets.token_urlsafe(30)
+
+
+def _leave(signum, frame):
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The delivery room: what a job reads from S3 and what it leaves there."""
+
+import json
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from local_sagemaker.errors import ApiError
+
+
+@dataclass(frozen=True)
+class Item:
+    """One S3 object and the name it has in a job's folder."""
+
+    bucket: str
+    key: str
+    name: str
+
+    @property
+    def uri(self):
+        return f"s3://{self.bucket}/{self.key}"
+
+
+def select(cloud, uri, kind="S3Prefix"):
+    """Return the objects that an S3 data source names, by prefix or by manifest; none at all is refused."""
+    items = _listed(cloud, uri) if kind == "S3Prefix" else list(_from_manifest(cloud, uri))
+    if not items:
+        bucket = uri.removeprefix("s3://").partition("/")[0]
+        raise ApiError(
+            "ValidationException",
+            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
+            f'"{bucket}" exists in the selected region ({cloud.region}) and that objects exist under that S3 prefix.',
+        )
+    return items
+
+
+def _listed(cloud, uri):
+    bucket, prefix = cloud.require_bucket(uri)
+    folder = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
+    parent = prefix.rpartition("/")[0]
+    parent = f"{parent}/" if parent else ""
+    items = []
+    for page in cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        for entry in page.get("Contents", []):
+            key = entry["Key"]
+            if not key.endswith("/"):
+                items.append(Item(bucket, key, _safe(key.removeprefix(folder if key.startswith(folder) else parent))))
+    return items
+
+
+def _from_manifest(cloud, uri):
+    text = read(cloud, uri, "manifest")
+    try:
+        first, *names = json.loads(text)
+        prefix = first["prefix"]
+    except (ValueError, TypeError, KeyError):
+        raise ApiError(
+            "ValidationException",
+            f'The manifest {uri} must be a JSON list that begins with {{"prefix": "s3://bucket/folder/"}}.',
+        ) from None
+    for name in names:
+        bucket, key = cloud.require_object(prefix + name, "data")
+        yield Item(bucket, key, _safe(name))
+
+
+def _safe(name):
+    """Return an object's name as a path that stays inside the folder it is put in."""
+    return str(PurePosixPath(*(part for part in name.split("/") if part not in ("", ".", ".."))))
+
+
+def shard(items, source, host, hosts):
+    """Return the objects that one of several hosts gets."""
+    distribution = source.get("S3DataDistributionType", "FullyReplicated")
+    return items[host::hosts] if distribution == "ShardedByS3Key" else items
+
+
+def read(cloud, uri, what="data"):
+    """Return the bytes at an S3 address."""
+    bucket, key = cloud.require_object(uri, what)
+    return cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+
+
+def download(cloud, items, folder):
+    """Copy objects into a folder."""
+    for item in items:
+        path = Path(folder, item.name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cloud.client("s3").download_file(item.bucket, item.key, str(path))
+
+
+def upload(cloud, folder, uri):
+    """Copy every file of a folder to below an S3 address."""
+    bucket, prefix = cloud.require_bucket(uri)
+    for path in files(folder):
+        key = "/".join(filter(None, [prefix.rstrip("/"), path.relative_to(folder).as_posix()]))
+        cloud.client("s3").upload_file(str(path), bucket, key)
+
+
+def archive(cloud, folders, path, uri):
+    """Pack folders into one .tar.gz, the later ones winning, and store it at an S3 address."""
+    members = {file.relative_to(folder).as_posix(): file for folder in folders for file in files(folder)}
+    with tarfile.open(path, "w:gz", compresslevel=1) as tar:
+        for name, file in members.items():
+            tar.add(file, name)
+    bucket, key = cloud.require_bucket(uri)
+    cloud.client("s3").upload_file(str(path), bucket, key)
+
+
+def files(folder):
+    """Return the files under a folder in a stable order; links that lead nowhere are left out."""
+    return sorted(path for path in Path(folder).rglob("*") if path.is_file())
+
+
+def join(uri, *parts):
+    """Return an S3 address below another."""
+    return "/".join([uri.rstrip("/"), *parts])

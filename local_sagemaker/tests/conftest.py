@@ -1,0 +1,59 @@
+"""One local cloud for all tests of a run, in a folder of its own."""
+
+import os
+import shutil
+
+import boto3
+import pytest
+import serving_kit
+from botocore.loaders import Loader
+from local_sagemaker.daemon import state
+
+import local_sagemaker as room
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory):
+    """Connect to a cloud of the tests' own, and leave nothing behind."""
+    before = dict(os.environ)
+    os.environ["LOCAL_SAGEMAKER_HOME"] = str(tmp_path_factory.mktemp("cloud"))
+    try:
+        yield room.connect()
+    finally:
+        room.stop()
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def sts_address():
+    """Ask the cloud that the environment names: another test of this process may have connected to one of its own."""
+    if "LOCAL_SAGEMAKER_HOME" in os.environ:
+        Loader.CUSTOMER_DATA_PATH = str(state.folder() / "botocore")
+        boto3.DEFAULT_SESSION = None  # it remembers the settings of the cloud that it met first
+
+
+@pytest.fixture(scope="session")
+def desk(cloud):
+    """Clients to the cloud."""
+    return serving_kit.Desk(cloud)
+
+
+@pytest.fixture(scope="session")
+def endpoint(desk):
+    """An endpoint in service that doubles a sum; leave it as it was."""
+    return desk.deploy(2)
+
+
+@pytest.fixture(scope="module")  # while Playwright is open, no other of its kind can be, nor an asyncio.run
+def chromium():
+    """A browser that nobody sees."""
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not program:
+        pytest.skip("There is no Chromium here. On Debian and Ubuntu: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program)
+        yield browser
+        browser.close()
