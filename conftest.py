@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["compare"]  # tolerances, and figures, in the outputs of notebooks
+
 OFFLINE = str(Path(__file__).parent / "tests" / "offline")
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums come out in the same order on every machine

@@ -138,8 +138,8 @@ def no_alt_text(lesson):
     first(lesson, "draw()").outputs[0].metadata = {}
 
 
-def no_printed_fact(lesson):
-    first(lesson, "draw()").outputs[1].text = "A nice picture.\n"
+def unclear_tolerance(lesson):
+    first(lesson, "print(0)").metadata["compare"] = {"rtol": 0.02}
 
 
 def ignored_without_a_reason(lesson):
@@ -221,7 +221,7 @@ def one_exercise(lesson):
         (prints("[<matplotlib.lines.Line2D at 0x7f0>]\n"), "an object's repr"),
         (prints("Text(0.5, 1.0, 'title') <Figure size 640x480 with 1 Axes>\n"), "an object's repr"),
         (no_alt_text, "without alt text"),
-        (no_printed_fact, "without a printed fact"),
+        (unclear_tolerance, "gives no reason"),
         (ignored_without_a_reason, 'without a "reason"'),
         (ignored_too_often, "at most 2"),
         (long_cell, "has 21 lines"),
@@ -269,6 +269,18 @@ def test_an_ignored_output_with_a_reason_may_hold_a_timing(lesson, problems):
     prints("It took 3.2 s\n")(lesson)
     metadata = {"tags": ["nbval-ignore-output"], "reason": "The time differs from machine to machine."}
     first(lesson, "print(0)").metadata.update(metadata)
+    assert problems(lesson) == []
+
+
+def test_a_cell_of_times_may_hold_a_timing(lesson, problems):
+    prints("It took 3.2 s\n")(lesson)
+    first(lesson, "print(0)").metadata["compare"] = "words"
+    assert problems(lesson) == []
+
+
+def test_alt_text_stands_in_the_metadata_of_the_cell(lesson, problems):
+    no_alt_text(lesson)
+    first(lesson, "draw()").metadata["mystnb"] = {"image": {"alt": "A cat on a mat."}}
     assert problems(lesson) == []
 
 
