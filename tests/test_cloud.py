@@ -1,6 +1,8 @@
 """`connect` leads to the local SageMaker, or to AWS when it is asked for, and says what that costs."""
 
 import os
+import subprocess
+import sys
 
 import boto3
 import pytest
@@ -52,3 +54,20 @@ def test_a_price_is_a_sentence():
         "Here it is your own machine and costs nothing."
     )
     assert "https://aws.amazon.com/sagemaker/pricing" in session.price("ml.x9.huge")
+
+
+def run(code):
+    """Run code in a Python of its own, with the local SageMaker of this test, and return what it prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_sagemaker_sdk_leaves_error_messages_alone(home):
+    lines = "from gluon_lessons import cloud; cloud.connect(); import sys, sagemaker"
+    assert run(f"{lines}; print(sys.excepthook is sys.__excepthook__)").endswith("True\n")
+
+
+def test_the_sagemaker_sdk_does_not_switch_on_the_remarks_of_others(home):
+    lines = "from gluon_lessons import cloud; cloud.connect(); import logging, sagemaker.experiments"
+    assert run(f"{lines}; print(logging.getLogger().level)").endswith("30\n")  # WARNING

@@ -225,22 +225,10 @@ def test_the_image_holds_what_it_needs_to_build_the_package(tmp_path):
                     copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
                     if source not in ("notebooks", "data"):
                         copy(ROOT / source, place)
-    subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pip",
-            "wheel",
-            "-q",
-            "--no-deps",
-            "--no-build-isolation",
-            "-w",
-            tmp_path / "wheel",
-            tmp_path,
-        ],
-        check=True,
-    )
+    wheel = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", tmp_path / "wheel"]
+    subprocess.run([*wheel, tmp_path, tmp_path / "local_sagemaker"], check=True)
     assert list((tmp_path / "wheel").glob("gluon_lessons-*.whl"))
+    assert list((tmp_path / "wheel").glob("local_sagemaker-*.whl"))
     words = dict(instructions())
     assert words["FROM"].startswith("python:3.11")
     assert json.loads(words["ENTRYPOINT"])[0] == "bash"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import boto3
 
-IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/mxnet-inference:1.9.0-cpu-py38"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 SCRIPT = (Path(__file__).parent / "models" / "inference.py").read_text()
 
 

@@ -18,7 +18,7 @@ from serving_kit import unique
 
 
 def of_kind(kind):
-    return {name for name, (found, _) in api.listed().items() if found == kind}
+    return {name for name, (found, _) in api.table_of_operations().items() if found == kind}
 
 
 def post(operation, body=b"{}"):
@@ -31,8 +31,8 @@ def post(operation, body=b"{}"):
 
 
 def test_every_operation_is_listed_once():
-    assert set(api.listed()) == set(shapes.service().operation_names)
-    groups = api.yaml.safe_load(api.Path(api.__file__).with_name("operations.yaml").read_text()).values()
+    assert set(api.table_of_operations()) == set(shapes.service().operation_names)
+    groups = api.yaml.safe_load(api.FILE.read_text()).values()
     names = [name for group in groups for entry in group for name in entry["operations"]]
     assert len(names) == len(set(names))
 
@@ -147,3 +147,13 @@ def test_the_bucket_and_the_role_exist(cloud):
     role = boto3.client("iam").get_role(RoleName="gluon-lessons")["Role"]
     assert role["Arn"] == cloud.role
     assert "sagemaker.amazonaws.com" in json.dumps(role["AssumeRolePolicyDocument"])
+
+
+def test_tags_end_with_what_they_were_on(cloud):
+    client, name = boto3.client("sagemaker"), unique("tagged")
+    group = client.create_model_package_group(ModelPackageGroupName=name, Tags=[{"Key": "a", "Value": "b"}])
+    arn = group["ModelPackageGroupArn"]
+    assert client.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "a", "Value": "b"}]
+    client.delete_model_package_group(ModelPackageGroupName=name)
+    with pytest.raises(ClientError, match="Could not find resource"):
+        client.list_tags(ResourceArn=arn)

@@ -438,7 +438,7 @@ def test_packages_that_a_model_needs_are_installed_for_it_alone(desk, tmp_path):
         package.writestr("moo-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         package.writestr("moo-1.0.dist-info/RECORD", "")
     files = {"factor.json": "1", "code/inference.py": "import moo, numpy\n" + SCRIPT}
-    good = {**files, "code/requirements.txt": f"mxnet  # is here\nnumpy>=1.20\nmoo @ {wheel.as_uri()}\n"}
+    good = {**files, "code/requirements.txt": f"boto3  # is here\nnumpy>=1.20\nmoo @ {wheel.as_uri()}\n"}
     bad = {**files, "code/requirements.txt": "moo @ file:///nowhere/moo-1.0-py3-none-any.whl\n"}
     names = [desk.create(desk.config(desk.variant("only", desk.model(archive(files))))) for files in (good, bad)]
     assert desk.settled(names[0])["EndpointStatus"] == "InService"

@@ -28,9 +28,8 @@ SECONDS = int(os.environ.get("LOCAL_SAGEMAKER_SOAK_SECONDS", "60"))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A network of real size, with weights of no meaning, as the course's own script serves it."""
-    from mxnet.gluon.model_zoo import vision
-
-    from gluon_lessons import serve
+    vision = pytest.importorskip("mxnet.gluon.model_zoo.vision")
+    serve = pytest.importorskip("gluon_lessons.serve")
 
     net = vision.mobilenet1_0(classes=1000)
     net.initialize()
@@ -41,8 +40,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def deployed(desk, folder):
-    from gluon_lessons import serve
-
+    serve = pytest.importorskip("gluon_lessons.serve")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for path in sorted(folder.iterdir()):
@@ -89,8 +87,7 @@ def test_starting_takes_seconds(tmp_path, monkeypatch):
 def test_the_way_through_the_cloud_costs_little(desk, deployed, folder):
     import importlib.util
 
-    from gluon_lessons import serve
-
+    serve = pytest.importorskip("gluon_lessons.serve")
     spec = importlib.util.spec_from_file_location("inference", serve.INFERENCE)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)

@@ -7,9 +7,10 @@ import tarfile
 
 import numpy as np
 import pytest
-import xgboost
 from botocore.exceptions import ClientError
 from sklearn.linear_model import LinearRegression
+
+xgboost = pytest.importorskip("xgboost")
 
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"

@@ -6,12 +6,13 @@ import re
 
 import numpy as np
 import pytest
-import xgboost
 from botocore.exceptions import ClientError
 from jobs_kit import channel, client, get, lines, members, put, unique, wait
 from local_sagemaker.guest.boosting import Mistake, train
 from scipy.sparse import csr_matrix
 from sklearn.datasets import dump_svmlight_file, load_breast_cancer
+
+xgboost = pytest.importorskip("xgboost")
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 PARAMETERS = {"objective": "binary:logistic", "num_round": "15", "max_depth": "3", "eval_metric": "auc", "seed": "1"}
@@ -143,6 +144,7 @@ def test_several_instances_are_refused(cloud, table):
 
 
 def test_the_sdk_tunes_it_and_batch_transform_uses_the_best(cloud, table):
+    pytest.importorskip("sagemaker")
     from sagemaker import image_uris
     from sagemaker.estimator import Estimator
     from sagemaker.inputs import TrainingInput

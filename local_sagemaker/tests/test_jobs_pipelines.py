@@ -95,6 +95,8 @@ pathlib.Path("/opt/ml/processing/evaluation/evaluation.json").write_text(json.du
 @pytest.fixture(scope="module")
 def line(cloud, tmp_path_factory):
     """Build the course's pipeline with the SDK: prepare, train, evaluate, register if good enough, else fail."""
+    pytest.importorskip("sagemaker.workflow", reason="needs the SageMaker SDK, version 2")
+    pytest.importorskip("mxnet", reason="makes a model of MXNet's image")
     from sagemaker.inputs import TrainingInput
     from sagemaker.mxnet import MXNet, MXNetModel
     from sagemaker.processing import ProcessingInput, ProcessingOutput
@@ -260,7 +262,10 @@ def test_stopping_stops_the_jobs(cloud):
 
 
 def test_a_model_and_its_batch_job_are_steps(cloud):
-    name, image = unique("stepmodel"), "763104351884.dkr.ecr.us-east-1.amazonaws.com/mxnet-inference:1.9.0-cpu-py38"
+    name, image = (
+        unique("stepmodel"),
+        "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3",
+    )
     code = "def model_fn(folder): return 1\ndef transform_fn(net, body, kind, accept): return 'fine', 'text/plain'\n"
     data = put(cloud.bucket, f"{name}/model.tar.gz", archive(**{"code/inference.py": code}))
     model = {

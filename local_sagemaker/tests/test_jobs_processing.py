@@ -132,6 +132,7 @@ for path in pathlib.Path("/opt/ml/processing/texts").iterdir():
 
 
 def test_the_sdk_runs_a_script(cloud, texts, tmp_path):
+    pytest.importorskip("sagemaker.processing")
     from sagemaker.processing import ProcessingInput, ProcessingOutput
     from sagemaker.sklearn.processing import SKLearnProcessor
 
@@ -152,7 +153,7 @@ def test_the_sdk_runs_a_script(cloud, texts, tmp_path):
 
 
 def test_the_sdk_runs_a_folder_of_code(cloud, tmp_path):
-    from sagemaker.mxnet.processing import MXNetProcessor
+    MXNetProcessor = pytest.importorskip("sagemaker.mxnet.processing").MXNetProcessor
     from sagemaker.processing import ProcessingOutput
 
     (tmp_path / "main.py").write_text(

@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError
 from jobs_kit import archive, client, put, unique
 
-IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/mxnet-inference:1.9.0-cpu-py38"
+IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 
 
 @pytest.fixture

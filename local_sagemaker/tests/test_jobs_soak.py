@@ -13,8 +13,6 @@ from test_jobs_processing import processing
 from test_jobs_transform import IMAGE, INFERENCE, transforming
 from test_jobs_tuning import tune
 
-from gluon_lessons import serve
-
 pytestmark = pytest.mark.soak
 
 
@@ -91,6 +89,7 @@ def pictures(cloud):
 
 def learn(cloud, pictures, **changes):
     """Run the course's own training script and return what it printed of its epochs, and the job."""
+    serve = pytest.importorskip("gluon_lessons.serve")
     name = train(
         cloud,
         (Path(serve.__file__).parent / "train.py").read_text(),
@@ -134,7 +133,7 @@ def test_two_hosts_learn_what_one_does(cloud, pictures):
 
 
 def test_the_sdk_waits_and_shows_the_log(cloud, tmp_path, capsys):
-    from sagemaker.mxnet import MXNet
+    MXNet = pytest.importorskip("sagemaker.mxnet").MXNet
 
     (tmp_path / "train.py").write_text("import time\nfor i in range(8):\n    print('epoch', i)\n    time.sleep(1)\n")
     estimator = MXNet(

@@ -260,7 +260,7 @@ def test_a_pipe_delivers_every_object_once_a_pass(cloud):
 
 
 def test_a_pipe_wraps_objects_as_mxnet_reads_them(cloud, tmp_path):
-    from mxnet import recordio
+    recordio = pytest.importorskip("mxnet.recordio")
 
     place, bodies = unique("records"), [b"one", b"four", b"x", b"\x00\x0a\x23\xd7\xce" * 3]
     for number, body in enumerate(bodies):
@@ -324,6 +324,7 @@ open(os.path.join(os.environ["SM_MODEL_DIR"], f"{store.rank}.txt"), "w").write(t
 
 
 def test_two_hosts_train_one_network_through_the_parameter_server(cloud):
+    pytest.importorskip("mxnet")
     job = wait("training", train(cloud, WORKER, count=2, parameters={"sagemaker_parameter_server_enabled": "true"}))
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
     found = members(job["ModelArtifacts"]["S3ModelArtifacts"])
@@ -353,7 +354,7 @@ def _trained_alone():
 
 
 def test_the_sdk_trains_and_waits(cloud, tmp_path):
-    from sagemaker.mxnet import MXNet
+    MXNet = pytest.importorskip("sagemaker.mxnet").MXNet
 
     (tmp_path / "train.py").write_text(REPORT)
     data = put(cloud.bucket, f"{unique('sdk')}/a.csv", b"1")

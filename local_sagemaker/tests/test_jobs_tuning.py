@@ -123,7 +123,7 @@ def test_stopping_stops_the_training_jobs(cloud):
 
 
 def test_the_sdk_tunes_and_ranks(cloud, tmp_path):
-    from sagemaker.mxnet import MXNet
+    MXNet = pytest.importorskip("sagemaker.mxnet").MXNet
     from sagemaker.tuner import CategoricalParameter, ContinuousParameter, HyperparameterTuner
 
     (tmp_path / "train.py").write_text(SCRIPT)

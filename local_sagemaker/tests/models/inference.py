@@ -5,18 +5,14 @@ import os
 import time
 from pathlib import Path
 
-import mxnet as mx
 from sagemaker_inference.errors import BaseInferenceToolkitError
 
 
 def model_fn(model_dir):
-    net = mx.gluon.nn.Dense(1, use_bias=False, in_units=3)
-    net.initialize(mx.init.Constant(json.loads((Path(model_dir) / "factor.json").read_text())))
-    net.hybridize()
-    return net
+    return float(json.loads((Path(model_dir) / "factor.json").read_text()))
 
 
-def transform_fn(net, data, content_type, accept):
+def transform_fn(factor, data, content_type, accept):
     if content_type == "application/octet-stream":
         return bytes(data)[::-1], content_type
     if content_type != "application/json":
@@ -29,7 +25,7 @@ def transform_fn(net, data, content_type, accept):
         return json.dumps(misbehave(request)), "application/json"
     if not isinstance(request, list) or [type(number) for number in request] != [int] * 3:
         raise BaseInferenceToolkitError(400, "The body must be a list of three numbers.", "Bad Request")
-    return json.dumps(net(mx.nd.array([request])).asscalar().item()), "application/json"
+    return json.dumps(factor * sum(request)), "application/json"
 
 
 def misbehave(request):

@@ -22,6 +22,7 @@ import waitress
 from waitress.channel import HTTPChannel
 
 from local_sagemaker.control import api
+from local_sagemaker.control.cloud import Cloud
 from local_sagemaker.daemon import state, tls
 from local_sagemaker.gate.front import Front
 
@@ -65,7 +66,7 @@ def main():
     signal.signal(signal.SIGINT, _leave)
     run = Path(tempfile.mkdtemp(prefix="gluon-lessons-"))
     listener, side = _listener(PORT), _listener(PORT + 1)
-    cloud = api.Cloud(run, home / "logs", listener.getsockname()[1], _new_key())
+    cloud = Cloud(run, home / "logs", listener.getsockname()[1], _new_key())
     try:
         api.load()
         cloud.learner = state.keys() or _new_key()

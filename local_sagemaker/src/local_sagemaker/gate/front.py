@@ -11,8 +11,7 @@ from xml.sax.saxutils import escape
 
 from botocore import xform_name
 
-from local_sagemaker.control import shapes
-from local_sagemaker.control.api import moto_app
+from local_sagemaker.control import moto_bridge, shapes
 from local_sagemaker.errors import ApiError
 from local_sagemaker.gate.signature import Request, verify
 from local_sagemaker.hosting import runtime
@@ -190,7 +189,7 @@ def _moto(environ):
         head.update(status=int(status.split()[0]), headers=dict(headers))
 
     try:
-        body = b"".join(moto_app()(environ, start_response))
+        body = b"".join(moto_bridge.application()(environ, start_response))
     except NotImplementedError as error:  # "The simulate_custom_policy action has not been implemented"
         raise ApiError("ValidationException", f"{error}; use it on AWS.") from None
     return head["status"], head["headers"], body

@@ -54,7 +54,7 @@ class Capture:
                 now = datetime.now(UTC)
                 name = f"{now:%Y/%m/%d/%H/%M-%S}-{now.microsecond // 1000:03}-{uuid.uuid4()}.jsonl"
                 try:
-                    self.cloud.store(
+                    self.cloud.storage.upload(
                         "".join(f"{line}\n" for line in lines).encode(), f"{destination}/{endpoint}/{variant}/{name}"
                     )
                 except ApiError as error:

@@ -15,14 +15,13 @@ import tarfile
 import threading
 import time
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 import psutil
 import urllib3
-import yaml
 
-from local_sagemaker.errors import ApiError
+from local_sagemaker.hosting.images import handler_of
 
 log = logging.getLogger("local_sagemaker")
 
@@ -70,25 +69,6 @@ class Reply:
     def text(self):
         """Return the answer as text, whatever it is."""
         return self.body.decode("utf-8", "replace")
-
-
-@cache
-def images():
-    """Return {part of an image's name: AWS's handler}."""
-    text = Path(__file__).with_name("images.yaml").read_text()
-    return {image["name"]: image["handler"] for image in yaml.safe_load(text)}
-
-
-def handler_of(image):
-    """Return the handler that an image holds, or refuse an image that cannot run here."""
-    repository = image.rpartition("/")[2].partition(":")[0]
-    if repository not in images():
-        raise ApiError(
-            "ValidationException",
-            f"Image {image} is not simulated here, where no container runs. Images that do: {', '.join(images())}; "
-            "on AWS any image does.",
-        )
-    return images()[repository]
 
 
 class DoorConnection(urllib3.connection.HTTPConnection):
@@ -187,7 +167,7 @@ class ModelServer:
 
     def unpack(self, model_data):
         """Fetch the model archive and lay it out as a container would find it."""
-        archive = self._cloud.fetch(model_data, self.folder / "model.tar.gz")
+        archive = self._cloud.storage.download(model_data, self.folder / "model.tar.gz")
         try:
             with tarfile.open(archive) as tar:
                 tar.extractall(self.folder / "model", filter="data")

@@ -1,7 +1,8 @@
 """The endpoint desk: models, endpoint configurations and endpoints, created, described, changed and deleted."""
 
+from local_sagemaker.control import roles
 from local_sagemaker.control.api import ApiError, operation
-from local_sagemaker.hosting.model_server import handler_of
+from local_sagemaker.hosting.images import handler_of
 
 # Members of a model, a configuration or a variant that would need machinery that is not here.
 REFUSED = {
@@ -24,7 +25,7 @@ def create_model(cloud, request):
     if len(containers) != 1:
         raise ApiError("ValidationException", "Give one container: pipelines of several are not simulated here.")
     _refuse(request)
-    cloud.require_role(request.get("ExecutionRoleArn", ""))
+    roles.require(cloud, request.get("ExecutionRoleArn", ""))
     container = _resolved(cloud, containers[0])
     for member in ("Image", "ModelDataUrl"):
         if member not in container:
@@ -32,7 +33,7 @@ def create_model(cloud, request):
     if container.get("Mode") == "MultiModel":
         raise ApiError("ValidationException", "Multi-model endpoints are not simulated here; give one model archive.")
     handler_of(container["Image"])
-    cloud.require_object(container["ModelDataUrl"])
+    cloud.storage.require_object(container["ModelDataUrl"])
     fields = {"ExecutionRoleArn": request["ExecutionRoleArn"], "PrimaryContainer": container}
     return _models(cloud).add(request["ModelName"], EnableNetworkIsolation=False, **fields)
 
@@ -71,7 +72,7 @@ def create_endpoint_config(cloud, request):
         variant.setdefault("InitialInstanceCount", 1)
         variant.setdefault("InitialVariantWeight", 1.0)
     if "DataCaptureConfig" in request:
-        cloud.require_bucket(request["DataCaptureConfig"]["DestinationS3Uri"])
+        cloud.storage.require_bucket(request["DataCaptureConfig"]["DestinationS3Uri"])
     fields = {k: v for k, v in request.items() if k not in ("EndpointConfigName", "Tags")}
     return _configs(cloud).add(request["EndpointConfigName"], **fields)
 

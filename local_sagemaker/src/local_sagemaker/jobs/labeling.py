@@ -19,6 +19,7 @@ from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
 
+from local_sagemaker.control import roles
 from local_sagemaker.control.api import ApiError, operation
 from local_sagemaker.jobs import store
 from local_sagemaker.jobs.refusals import invalid, refuse
@@ -74,8 +75,8 @@ class Labeling(Work):
     def check(self):
         request = self.request
         refuse(request, NOT_HERE)
-        self.cloud.require_role(request["RoleArn"])
-        self.cloud.require_bucket(request["OutputConfig"]["S3OutputPath"])
+        roles.require(self.cloud, request["RoleArn"])
+        self.cloud.storage.require_bucket(request["OutputConfig"]["S3OutputPath"])
         if self.attribute.endswith("-metadata"):
             raise invalid("LabelAttributeName must not end with -metadata; that name holds what is known of the label.")
         task = request["HumanTaskConfig"].get("PreHumanTaskLambdaArn", "").rpartition(":")[2]
@@ -144,7 +145,7 @@ class Labeling(Work):
                 break
             self.lines.append(json.dumps(entry | self._labelled(entry)))
             self.update(LabelCounters=self.counters())
-        self.cloud.store("".join(f"{line}\n" for line in self.lines).encode(), self.place)
+        self.cloud.storage.upload("".join(f"{line}\n" for line in self.lines).encode(), self.place)
         return status, {"LabelCounters": self.counters()}
 
     def _labelled(self, entry):

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from local_sagemaker.control import roles
 from local_sagemaker.control.api import ApiError, operation
 from local_sagemaker.control.tables import page
 from local_sagemaker.jobs import registry, store
@@ -201,7 +202,7 @@ def _times(request):
 
 def _checked(cloud, request):
     """Return what to file of a pipeline; a definition that cannot run here is refused."""
-    cloud.require_role(request["RoleArn"])
+    roles.require(cloud, request["RoleArn"])
     text = request.get("PipelineDefinition")
     if "PipelineDefinitionS3Location" in request:
         place = request["PipelineDefinitionS3Location"]

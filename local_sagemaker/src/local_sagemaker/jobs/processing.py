@@ -4,6 +4,7 @@ import json
 import time
 from datetime import UTC, datetime
 
+from local_sagemaker.control import roles
 from local_sagemaker.control.api import operation
 from local_sagemaker.jobs import room as rooms
 from local_sagemaker.jobs import store
@@ -60,7 +61,7 @@ class Processing(Work):
 
     def check(self):
         refuse(self.request, NOT_HERE)
-        self.cloud.require_role(self.request["RoleArn"])
+        roles.require(self.cloud, self.request["RoleArn"])
         family(self.request["AppSpecification"]["ImageUri"])
         if not self.request["AppSpecification"].get("ContainerEntrypoint"):
             raise invalid(
@@ -91,7 +92,7 @@ class Processing(Work):
                 raise invalid("S3InputMode Pipe and S3CompressionType Gzip are not simulated here; use File and None.")
             self.inputs.append((source, store.select(self.cloud, source["S3Uri"], source["S3DataType"])))
         for entry in self.outputs:
-            self.cloud.require_bucket(self._place(entry, "OutputName", "S3Output")["S3Uri"])
+            self.cloud.storage.require_bucket(self._place(entry, "OutputName", "S3Output")["S3Uri"])
 
     def _place(self, entry, name, member):
         place = entry.get(member)

@@ -89,7 +89,7 @@ def create_model_package(cloud, request):
         if not container.get("Image"):
             raise invalid("Every container of InferenceSpecification needs an Image.")
         if container.get("ModelDataUrl"):
-            cloud.require_object(container["ModelDataUrl"])
+            cloud.storage.require_object(container["ModelDataUrl"])
     fields = {name: value for name, value in request.items() if name not in ("ModelPackageName", "Tags")}
     fields |= {
         "ModelPackageStatus": "Completed",

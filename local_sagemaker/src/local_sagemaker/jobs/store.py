@@ -35,7 +35,7 @@ def select(cloud, uri, kind="S3Prefix"):
 
 
 def _listed(cloud, uri):
-    bucket, prefix = cloud.require_bucket(uri)
+    bucket, prefix = cloud.storage.require_bucket(uri)
     folder = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
     parent = prefix.rpartition("/")[0]
     parent = f"{parent}/" if parent else ""
@@ -59,7 +59,7 @@ def _from_manifest(cloud, uri):
             f'The manifest {uri} must be a JSON list that begins with {{"prefix": "s3://bucket/folder/"}}.',
         ) from None
     for name in names:
-        bucket, key = cloud.require_object(prefix + name, "data")
+        bucket, key = cloud.storage.require_object(prefix + name, "data")
         yield Item(bucket, key, _safe(name))
 
 
@@ -76,7 +76,7 @@ def shard(items, source, host, hosts):
 
 def read(cloud, uri, what="data"):
     """Return the bytes at an S3 address."""
-    bucket, key = cloud.require_object(uri, what)
+    bucket, key = cloud.storage.require_object(uri, what)
     return cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
@@ -90,7 +90,7 @@ def download(cloud, items, folder):
 
 def upload(cloud, folder, uri):
     """Copy every file of a folder to below an S3 address."""
-    bucket, prefix = cloud.require_bucket(uri)
+    bucket, prefix = cloud.storage.require_bucket(uri)
     for path in files(folder):
         key = "/".join(filter(None, [prefix.rstrip("/"), path.relative_to(folder).as_posix()]))
         cloud.client("s3").upload_file(str(path), bucket, key)
@@ -102,7 +102,7 @@ def archive(cloud, folders, path, uri):
     with tarfile.open(path, "w:gz", compresslevel=1) as tar:
         for name, file in members.items():
             tar.add(file, name)
-    bucket, key = cloud.require_bucket(uri)
+    bucket, key = cloud.storage.require_bucket(uri)
     cloud.client("s3").upload_file(str(path), bucket, key)
 
 

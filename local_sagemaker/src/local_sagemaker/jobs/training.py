@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from local_sagemaker.control import roles
 from local_sagemaker.control.api import ApiError, operation
 from local_sagemaker.guest import boosting
 from local_sagemaker.jobs import channels, store
@@ -95,7 +96,7 @@ def _check_program(cloud, request):
     code = _plain(parameters.get("sagemaker_submit_directory", ""))
     if not code.startswith("s3://"):
         raise invalid("The hyperparameter sagemaker_submit_directory must be the s3:// address of your code's .tar.gz.")
-    cloud.require_object(code, "the training code")
+    cloud.storage.require_object(code, "the training code")
 
 
 def metric_definitions(request):
@@ -153,7 +154,7 @@ class Training(Work):
     def check(self):
         cloud, request = self.cloud, self.request
         refuse(request, NOT_HERE)
-        cloud.require_role(request["RoleArn"])
+        roles.require(cloud, request["RoleArn"])
         algorithm = request.get("AlgorithmSpecification", {})
         if "TrainingImage" not in algorithm:
             raise invalid("AlgorithmSpecification.TrainingImage is missing; it names the image that the script is for.")
@@ -165,9 +166,9 @@ class Training(Work):
             raise invalid("ResourceConfig needs InstanceType and InstanceCount.")
         _check_limits(request)
         if "CheckpointConfig" in request:
-            cloud.require_bucket(request["CheckpointConfig"]["S3Uri"])
+            cloud.storage.require_bucket(request["CheckpointConfig"]["S3Uri"])
             rooms.check(request["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints"))
-        cloud.require_bucket(request["OutputDataConfig"]["S3OutputPath"])
+        cloud.storage.require_bucket(request["OutputDataConfig"]["S3OutputPath"])
         self.inputs = channels.resolve(cloud, request)
         program = request.get("HyperParameters", {}).get("sagemaker_program")
         self.scripted = bool(program) and not algorithm.get("ContainerEntrypoint")
@@ -253,7 +254,7 @@ class Training(Work):
     def _unpack_code(self, room):
         """Unpack and adapt the script ourselves; the toolkit leaves a code folder that is not empty as it is."""
         uri = _plain(self.request["HyperParameters"].get("sagemaker_submit_directory", ""))
-        archive = self.cloud.fetch(uri, room.folder / "sourcedir.tar.gz")
+        archive = self.cloud.storage.download(uri, room.folder / "sourcedir.tar.gz")
         with tarfile.open(archive) as tar:
             tar.extractall(room.path("/opt/ml/code"), filter="data")
         room.adapt(room.path("/opt/ml/code"))

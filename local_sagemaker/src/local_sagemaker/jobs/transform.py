@@ -84,7 +84,7 @@ class Transform(Work):
         )
         if self.processing.active and self.split != ("Line" if self.lines else "None"):
             raise invalid("With filters or a join, SplitType and AssembleWith must be the same.")
-        self.cloud.require_bucket(self.output["S3OutputPath"])
+        self.cloud.storage.require_bucket(self.output["S3OutputPath"])
         self.items = store.select(self.cloud, source["S3Uri"], source["S3DataType"])
 
     def run(self):
@@ -157,7 +157,7 @@ class Transform(Work):
             self._note(f"{item.bucket}/{item.key}: ClientError: {error}")
             return
         output = b"".join(answer.removesuffix(b"\n") + b"\n" for answer in answers) if self.lines else b"".join(answers)
-        self.cloud.store(output, store.join(self.output["S3OutputPath"], f"{item.name}.out"))
+        self.cloud.storage.upload(output, store.join(self.output["S3OutputPath"], f"{item.name}.out"))
 
     def _batches(self, body):
         """Yield lists of records, each list one request to the model."""

@@ -1,0 +1,104 @@
+"""The running local SageMaker, as operations see it: its parts, put together."""
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from local_sagemaker.control import api
+from local_sagemaker.control.metrics import Metrics
+from local_sagemaker.control.storage import Storage
+from local_sagemaker.control.tables import Table, Tables
+from local_sagemaker.control.tags import Tags
+from local_sagemaker.daemon import state
+from local_sagemaker.daemon.processes import Nursery
+from local_sagemaker.hosting.capture import Capture
+from local_sagemaker.hosting.fleet import Hosting
+from local_sagemaker.hosting.model_server import Serving
+
+if TYPE_CHECKING:
+    from local_sagemaker.daemon.processes import Process
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+
+
+class Cloud:
+    """The parts of the running local SageMaker.
+
+    root          a folder that belongs to this run and is removed at its end; `folder(...)` makes one in it
+    logs          a folder for log files, kept until the next start
+    region, account, endpoint_url
+    keys          the access key and the secret of the daemon itself, which may do anything
+    learner       the access key and the secret that programs and jobs use
+    stopping      an Event, set when the daemon begins to stop; long waits use `cloud.stopping.wait(seconds)`
+    tables, tags, storage, metrics, capture, hosting, processes
+    serving       starts model servers: see `local_sagemaker.hosting.model_server.Serving.start`
+    """
+
+    region, account = REGION, ACCOUNT
+
+    def __init__(self, root: Path, logs: Path, port: int, keys: tuple[str, str]) -> None:
+        self.root, self.logs = Path(root), Path(logs)
+        self.endpoint_url = f"http://127.0.0.1:{port}"
+        self.keys = self.learner = keys
+        self.stopping = threading.Event()
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.RLock()
+        self.tags = Tags()
+        self.tables = Tables(self.arn, self.tags.drop)
+        self.storage = Storage(self)
+        self.processes = Nursery(self.root)
+        self.serving, self.hosting = Serving(self), Hosting(self)
+        self.metrics, self.capture = Metrics(self), Capture(self)
+
+    def arn(self, kind: str, name: str) -> str:
+        """Return the ARN of a SageMaker resource: `arn("training-job", "mine")`."""
+        return f"arn:aws:sagemaker:{self.region}:{self.account}:{kind}/{name.rpartition('/')[2].lower()}"
+
+    def table(self, kind: str, missing: str | None = None, taken: str | None = None) -> Table:
+        """Return the records of one kind, e.g. "training-job" (see `Tables.get`)."""
+        return self.tables.get(kind, missing, taken)
+
+    def folder(self, *parts: str) -> Path:
+        """Make and return a folder of this run."""
+        path = self.root.joinpath(*parts)
+        path.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client to this very daemon ("s3", "logs", "sagemaker", "iam", ...), shared by all."""
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.session.Session(
+                    self.keys[0], self.keys[1], region_name=self.region
+                ).client(service, endpoint_url=self.endpoint_url)
+            return self._clients[service]
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment for a server or job: this one's, with the daemon's address, keys and region.
+
+        On AWS each has a machine. Here they share the processors, which a thread that waits by spinning keeps.
+        """
+        return state.child_environment(self.endpoint_url, self.learner, self.region) | {"OMP_WAIT_POLICY": "passive"}
+
+    def spawn(
+        self, args: list[Any], *, env: dict[str, str] | None = None, cwd: Path | None = None, log: Path | None = None
+    ) -> "Process":
+        """Start a process that cannot outlive the daemon and return it.
+
+        It is a `subprocess.Popen` in its own process group with one more method, `stop(grace=5)`, that ends the group.
+        Call `stop()` too when it has ended by itself: it clears what it left behind. `env` replaces `environment()`;
+        output goes to the file `log`, or nowhere.
+        """
+        return self.processes.spawn(args, env=env or self.environment(), cwd=cwd, log=log)
+
+    def call(self, name: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Run an operation as a client would, without the network: `cloud.call("CreateModel", {...})` -> dict."""
+        return api.call(self, name, request)
+
+    def close(self) -> None:
+        """Stop everything that was started."""
+        self.stopping.set()
+        self.processes.close()
