@@ -20,6 +20,7 @@ from gluon_lessons.zoo.readers import caffe
 
 PORTS = (
     "ssd_300_mobilenet1.0_voc",
+    "centernet_mobilenetv3_coco",
     "efficientnet_lite0",
     "efficientnet_lite2",
     "resnet50_v1",
