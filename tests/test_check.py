@@ -3,6 +3,7 @@
 import importlib
 
 import nbformat
+import numpy as np
 import pytest
 from lessons import LESSONS, check_module, exercise_names
 
@@ -42,13 +43,60 @@ def test_a_right_answer_gets_the_reason(capsys):
         (6, "Hand over the function itself"),
         (lambda number: None, "returns None"),
         (lambda number: number / 0, "ZeroDivisionError"),
-        (lambda: 6, "TypeError"),
+        (lambda: 6, "Keep the first line of the function as it was given"),
+        (lambda number: iter([6]), "make a list of it"),
     ],
 )
 def test_a_function_that_gives_no_answer_is_told_why(answer, hint):
     verdict = doubled.verdict(answer)
     assert verdict.state == HINT
     assert hint in verdict.message
+
+
+def test_an_error_names_the_line_that_it_came_from():
+    def halves(number):
+        return number / 0
+
+    line = halves.__code__.co_firstlineno + 1
+    assert doubled.verdict(halves).message.endswith(
+        f"ZeroDivisionError: division by zero (line {line}: return number / 0)"
+    )
+
+
+def test_an_error_in_code_that_a_check_calls_later_is_told_as_the_learners():
+    @exercise("Correct. It grows.")
+    def grows(make):
+        return None if call(make).step(1) == 2 else "It should grow."
+
+    class Stuck:
+        def step(self, number):
+            raise IndexError("past the end")
+
+    verdict = grows.verdict(Stuck)
+    assert verdict.state == HINT
+    assert "Your code stopped with IndexError: past the end" in verdict.message
+
+
+def test_an_answer_of_another_kind_is_named():
+    check = importlib.import_module("gluon_lessons.course.check.lesson_02").exactly_one
+    verdict = check.verdict(4.5)
+    assert verdict.state == HINT
+    assert "Your answer is a float, 4.5: the exercise asks for something of another kind." in verdict.message
+    assert check.verdict(([[1, ...]], [1])).state == NOT_ATTEMPTED
+
+
+def test_numbers_of_numpys_are_as_good_as_pythons():
+    check = importlib.import_module("gluon_lessons.course.check.lesson_02").parameters_of_a_dense_layer
+    assert check.verdict(np.int64(150_529_000)).state == CORRECT
+    assert doubled.verdict(lambda number: np.array(6)).state == CORRECT
+
+
+def test_a_stop_by_the_person_is_not_a_hint():
+    def stopped(number):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        doubled.verdict(stopped)
 
 
 CHECKS = [(path, name) for path in LESSONS for name in exercise_names(path)]

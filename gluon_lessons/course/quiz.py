@@ -1,6 +1,6 @@
-"""The question room: multiple-choice questions that explain every choice, right or wrong.
+"""Multiple-choice questions that explain every choice, right or wrong.
 
-The questions are data, one file a lesson in `quizzes/`. A choice unfolds its explanation when it is clicked, in
+The questions are data, one file per lesson in `quizzes/`. A choice unfolds its explanation when it is clicked, in
 JupyterLab and on a plain web page alike; an answer given in code gets the same explanation in print.
 """
 
@@ -53,7 +53,10 @@ def questions(lesson):
 
 def ask(lesson, number, answer=...):
     """Show question `number` of a lesson; with a letter as `answer`, say whether it is right, and why."""
-    question = questions(lesson)[number - 1]
+    asked = questions(lesson)
+    if number not in range(1, len(asked) + 1):
+        raise LessonError(f"Lesson {lesson} has the questions 1 to {len(asked)}, and no question {number!r}.")
+    question = asked[int(number) - 1]
     if answer is ...:
         display({"text/html": question.as_html(), "text/plain": question.as_text()}, raw=True)
     else:

@@ -10,7 +10,7 @@ def jobs(*names):
 WRONG_ANSWERS = {
     "tasks": [
         (jobs("detection", "detection", "semantic", "pose"), "the whole picture"),
-        (jobs("classification", "instance", "semantic", "pose"), "one answer a car"),
+        (jobs("classification", "instance", "semantic", "pose"), "one answer per car"),
         (jobs("classification", "detection", "detection", "pose"), "each pixel"),
         (jobs("classification", "detection", "semantic", "detection"), "points on a body"),
         (jobs("Classify", "detection", "semantic", "pose"), "none of the five"),

@@ -16,6 +16,14 @@ def clips_at_the_top_only(photo, amount):
     return np.minimum(photo.astype("int32") + amount, 255).astype("uint8")
 
 
+def all_black(photo, amount):
+    return np.zeros(photo.shape)
+
+
+def float_of_other_numbers(photo, amount):
+    return photo.astype("float32") + 1
+
+
 def along_the_width(batch, mean, spread):
     return (batch - nd.array(mean)) / nd.array(spread)
 
@@ -35,12 +43,16 @@ WRONG_ANSWERS = {
         ((224, 224, 3), "number of photographs"),
         ((3, 32, 224, 224), "batch comes first"),
         ((32, 224, 224, 3), "order of files"),
+        ((32, ["3"], 224, 224), "another kind"),
     ],
     "brighten": [
         (wraps_around, "wrapped around"),
         (forgets_the_type, "photograph is uint8"),
         (clips_at_the_top_only, "dark pixels"),
         (lambda photo, amount: None, "return"),
+        (all_black, "it should stop at 255"),
+        (float_of_other_numbers, "it should stop at 255"),
+        (lambda photo, amount: np.clip(photo.astype(int) + abs(amount), 0, 255).astype("uint8"), "dark pixels"),
     ],
     "normalise": [
         (along_the_width, "along the width"),

@@ -34,8 +34,8 @@ def one_maximum_for_all(scores):
 WRONG_ANSWERS = {
     "parameters_of_a_dense_layer": [
         (3 * 224 * 224 * 1000, "bias as well"),
-        (224 * 224 * 1000, "three numbers a pixel, and each"),
-        (224 * 224 * 1000 + 1000, "three numbers a pixel."),
+        (224 * 224 * 1000, "three numbers per pixel, and each"),
+        (224 * 224 * 1000 + 1000, "three numbers per pixel."),
         (3 * 224 * 224 * 1000 + 3 * 224 * 224, "not for each input"),
         (3 * 224 * 224 + 1000, "meets every neuron"),
         (3 * 224 * 1000 + 1000, "224 rows of 224"),
@@ -50,7 +50,7 @@ WRONG_ANSWERS = {
         (nd.sigmoid, "That is the sigmoid"),
         (overflows, "give nan"),
         (one_maximum_for_all, "own largest score"),
-        (lambda scores: nd.exp(scores).sum(axis=1), "one share a score"),
+        (lambda scores: nd.exp(scores).sum(axis=1), "one share per score"),
         (lambda scores: nd.softmax(2 * scores), "the shares are not"),
     ],
     "exactly_one": [

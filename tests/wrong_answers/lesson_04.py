@@ -67,6 +67,22 @@ def last_stride_only(layers):
     return width
 
 
+def every_stride_is_two(layers):
+    width = step = 1
+    for kernel, stride in layers:
+        width += (kernel - 1) * step
+        step *= 2 if stride > 1 else 1
+    return width
+
+
+def strides_add(layers):
+    width = step = 1
+    for kernel, stride in layers:
+        width += (kernel - 1) * step
+        step += 2 * (stride - 1) if step > 1 else stride - 1
+    return width
+
+
 WRONG_ANSWERS = {
     "shape_after_pooling": [
         ((64, 55, 55), "four numbers"),
@@ -93,6 +109,8 @@ WRONG_ANSWERS = {
         (forgets_strides, "stride of 2 is left out"),
         (stride_too_early, "too early"),
         (last_stride_only, "Strides multiply"),
+        (every_stride_is_two, "a stride of 3"),
+        (strides_add, "a stride of 3"),
         (lambda layers: len(layers), "Start with a width of 1"),
     ],
 }

@@ -32,6 +32,16 @@ def negative_area(a, b):
     return inner / (area(a) + area(b) - inner)
 
 
+def ignores_the_height(a, b):
+    width = max(0, overlap(a, b)[0])
+    return width / (a[2] - a[0] + b[2] - b[0] - width)
+
+
+def overlap_in_x_only(a, b):
+    width, height = max(0, overlap(a, b)[0]), a[3] - a[1]
+    return width * height / (area(a) + area(b) - width * height)
+
+
 def ranked(scores, columns):
     return np.argsort(scores, axis=1)[:, columns]
 
@@ -54,6 +64,8 @@ WRONG_ANSWERS = {
         (over_one_box, "area of one box"),
         (negative_lengths, "two negative lengths"),
         (negative_area, "never below 0"),
+        (ignores_the_height, "downwards"),
+        (overlap_in_x_only, "downwards"),
     ],
     "top_k": [
         (lambda scores, truth, k: np.mean(scores.argmax(axis=1) == truth), "That is top-1"),

@@ -59,7 +59,7 @@ WRONG_ANSWERS = {
     "steps": [
         (4 * 468, "96 pictures left over"),
         (469, "There are four"),
-        (4 * 60000, "once a batch"),
+        (4 * 60000, "once per batch"),
         (1875.0, "Round up"),
     ],
     "train_step": [

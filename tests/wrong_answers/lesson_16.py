@@ -25,7 +25,7 @@ WRONG_ANSWERS = {
     "cost": [
         (cost_of(lambda row, price: price * row["count"] * row["hours"]), "discount of the second row"),
         (cost_of(lambda row, price: price * row["hours"] * (1 - row.get("discount", 0))), "its count"),
-        (cost_of(lambda row, price: price * row["count"] * (1 - row.get("discount", 0))), "an hour"),
+        (cost_of(lambda row, price: price * row["count"] * (1 - row.get("discount", 0))), "per hour"),
         (cost_of(lambda row, price: price * row["count"] * row["hours"] * row.get("discount", 1)), "1 - discount"),
         (cost_of(lambda row, price: price * row["count"] * row["hours"] * (1 - row["discount"])), "KeyError"),
         (cost_of(lambda row, price: price * row["count"] * row["hours"], total=list), "one number"),

@@ -1,5 +1,7 @@
 """The exercises of lesson 00, start here."""
 
+import functools
+
 from gluon_lessons import predict
 from gluon_lessons.course.check import Blank, call, exercise
 
@@ -15,7 +17,7 @@ def tasks(answer):
         raise Blank
     hints = (
         "One flower, one label: the answer is about the whole picture.",
-        "To count cars you need one answer a car; their outlines do not matter.",
+        "To count cars you need one answer per car; their outlines do not matter.",
         "Water has no pieces to count: ask what each pixel is.",
         "A raised hand is a matter of where the wrist is: points on a body.",
     )
@@ -27,20 +29,24 @@ def tasks(answer):
     return None
 
 
+@functools.cache
+def _names(photo):
+    """Return what the detector finds in a photograph."""
+    return list(predict.detect(photo).names)
+
+
 @exercise("Correct. You have written your first vision program.")
 def how_many(function):
-    things = predict.detect("street")
     answer = call(function, "street", "person")
     if isinstance(answer, (list, tuple)):
         return "You return the things themselves. Return how many there are."
-    if answer == len(things.names):
+    names = _names("street")
+    if answer == len(names):
         return "That is the number of all boxes. Count those whose name is the kind asked for."
     if answer == 1:
         return "1 says that there is one, or True that there is any. There are more people than that."
-    if answer != things.names.count("person"):
-        return (
-            f"In the photograph 'street' the detector finds {things.names.count('person')} people; yours says {answer}."
-        )
+    if answer != names.count("person"):
+        return f"In the photograph 'street' the detector finds {names.count('person')} people; yours says {answer}."
     if call(function, "dog", "bicycle") != 1:
         return "Right for the street, wrong for the photograph 'dog': use the photo that is handed in."
     if call(function, "dog", "sheep") != 0:

@@ -27,20 +27,22 @@ def brighten(function):
     answer = np.asarray(call(function, photo, 100))
     if answer.shape != photo.shape:
         return f"A photograph of shape {photo.shape} came back with shape {answer.shape}."
-    if answer.dtype != np.uint8:
-        return f"The numbers are right or nearly so, but their type is {answer.dtype}; a photograph is uint8."
+    if answer.dtype != np.uint8 and np.allclose(answer, [[[100, 200, 255]]], atol=0.5):
+        return f"The numbers are right, but their type is {answer.dtype}; a photograph is uint8."
     if answer[0, 0, 2] == 44:
         return "200 + 100 became 44: it wrapped around. Convert to float32 before you add."
     if answer[0, 0, 2] != 255:
         return f"200 + 100 became {answer[0, 0, 2]}; it should stop at 255. Clip before you convert back."
     if answer[0, 0, 1] != 200:
         return f"100 + 100 became {answer[0, 0, 1]}. Add the amount to every pixel, and nothing else."
-    if np.asarray(call(function, photo, -50))[0, 0, 0] != 0:
+    if answer.dtype != np.uint8:
+        return f"A photograph is uint8, and yours has the type {answer.dtype}."
+    if np.asarray(call(function, photo, -50)).tolist() != [[[0, 50, 150]]]:
         return "With a negative amount, dark pixels should stop at 0. Clip at both ends."
     return None
 
 
-@exercise("Correct. One number a channel, stretched over batch, rows and columns.")
+@exercise("Correct. One number per channel, stretched over batch, rows and columns.")
 def normalise(function):
     batch = nd.random.uniform(shape=(2, 3, 4, 3))  # as wide as there are channels, so that a wrong axis still runs
     mean, spread = (0.1, 0.5, 0.9), (0.5, 1.0, 2.0)
@@ -56,5 +58,5 @@ def normalise(function):
     if np.allclose(answer, batch.asnumpy() - columns[0] / columns[1], atol=1e-5):
         return "The division happened before the subtraction. Put brackets around the subtraction."
     if not np.allclose(answer, expected, atol=1e-5):
-        return "The shape is right, the numbers are not: (batch - mean) / spread, one mean and one spread a channel."
+        return "The shape is right, the numbers are not: (batch - mean) / spread, one mean and one spread per channel."
     return None

@@ -15,8 +15,8 @@ def parameters_of_a_dense_layer(answer):
         return "Write a whole number, or a product of whole numbers."
     hints = {
         3 * pixels * neurons: "Those are the weights. Each neuron has a bias as well.",
-        pixels * neurons: "A colour photograph has three numbers a pixel, and each neuron has a bias.",
-        pixels * neurons + neurons: "A colour photograph has three numbers a pixel.",
+        pixels * neurons: "A colour photograph has three numbers per pixel, and each neuron has a bias.",
+        pixels * neurons + neurons: "A colour photograph has three numbers per pixel.",
         3 * pixels * neurons + 3 * pixels: "There is a bias for each neuron, not for each input.",
         3 * pixels * neurons + 1: "Each neuron has a bias of its own, so there are 1000 of them.",
         3 * pixels + neurons: "Every input meets every neuron: multiply the two, then add the biases.",
@@ -34,7 +34,7 @@ def softmax(function):
     expected = nd.softmax(scores).asnumpy()
     answer = np.asarray(call(function, scores))
     if answer.shape != scores.shape:
-        return f"Scores of shape {scores.shape} gave shares of shape {answer.shape}; there is one share a score."
+        return f"Scores of shape {scores.shape} gave shares of shape {answer.shape}; there is one share per score."
     if np.allclose(answer, nd.exp(scores).asnumpy(), rtol=1e-3):
         return "The powers are there; now divide by their sum."
     if np.allclose(answer.sum(), 1, atol=1e-3):
@@ -65,9 +65,9 @@ def exactly_one(answer):
     except (TypeError, ValueError):
         return "Write rows of numbers, all of the same length: [[weight, weight, weight, bias], ...]."
     if hidden.ndim != 2 or hidden.shape[1] != 4:
-        return "Each hidden neuron is a row of four numbers: three weights, a pixel each, and a bias."
+        return "Each hidden neuron is a row of four numbers: three weights, one per pixel, and a bias."
     if len(output) != len(hidden) + 1:
-        return f"{len(hidden)} hidden neurons need an output row of {len(hidden) + 1}: a weight each, and a bias."
+        return f"{len(hidden)} hidden neurons need an output row of {len(hidden) + 1}: one weight each, and a bias."
     pixels = np.array(list(itertools.product((0, 1), repeat=3)))  # (picture, pixel)
     count = pixels.sum(axis=1)
     inside = np.maximum(pixels @ hidden[:, :3].T + hidden[:, 3], 0)  # (picture, neuron)

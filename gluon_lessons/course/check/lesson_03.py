@@ -28,22 +28,20 @@ def output_size(function):
 @exercise("Correct. Groups divide what each kernel sees, and so the weights.")
 def learned_numbers(function):
     answers = call(function, 16, 32, 3, 1), call(function, 16, 16, 3, 16)
+    full, depthwise = 32 * 16 * 9, 16 * 9
     hints = {
-        (32 * 16 * 9, 16 * 9): "The weights are right; add one bias for each channel that is written.",
-        (
-            32 * 16 * 9 + 32,
-            16 * 16 * 9 + 16,
-        ): "Right for a full convolution. With groups, each kernel sees fewer channels.",
+        (full, depthwise): "The weights are right; add one bias for each channel that is written.",
+        (full + 32, 16 * 16 * 9 + 16): "Right for a full convolution. With groups, each kernel sees fewer channels.",
         (32 * 16 * 3 + 32, 16 * 3 + 16): "The kernel has a height and a width: kernel times kernel.",
-        (
-            32 * 16 * 9 + 16,
-            16 * 9 + 16,
-        ): "There is one bias for each channel that is written, not for each that is read.",
-        (32 * 16 * 9 + 1, 16 * 9 + 1): "Every kernel has a bias of its own, not one for all.",
+        (full + 16, depthwise + 16): "There is one bias for each channel that is written, not for each that is read.",
+        (full + 1, depthwise + 1): "Every kernel has a bias of its own, not one for all.",
     }
-    if answers == (32 * 16 * 9 + 32, 16 * 9 + 16):
-        return None
-    return hints.get(answers, f"16 channels to 32 with a kernel of 3 should learn 4,640; yours says {answers[0]}.")
+    if answers != (full + 32, depthwise + 16):
+        return hints.get(answers, f"16 channels to 32 with a kernel of 3 should learn 4,640; yours says {answers[0]}.")
+    halves = call(function, 16, 32, 3, 2)
+    if halves != full / 2 + 32:
+        return f"With 2 groups, each kernel sees 8 of 16 channels: 2,336 numbers in all; yours says {halves}."
+    return None
 
 
 @exercise("Correct. This is all that a convolution is.")
@@ -67,4 +65,9 @@ def slide(function):
     strided = np.asarray(call(function, picture, kernel, 2))
     if strided.shape != (3, 3) or not np.allclose(strided, expected[::2, ::2]):
         return "With stride 1 it is right. With stride 2 the window should move by two rows and two columns."
+    wide, kernel = np.arange(54.0).reshape(6, 9) ** 1.5, np.array([[1.0, 0, -2, 3], [2, 1, 0, -1]])
+    expected = (np.lib.stride_tricks.sliding_window_view(wide, kernel.shape) * kernel).sum(axis=(2, 3))
+    answer = np.asarray(call(function, wide, kernel, 1))
+    if answer.shape != expected.shape or not np.allclose(answer, expected):
+        return "Right for squares, wrong for a picture or a kernel that is wider than it is high: take each side's own."
     return None

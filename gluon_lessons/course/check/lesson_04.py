@@ -33,7 +33,7 @@ def max_pool(function):
     expected = nd.Pooling(batch, kernel=(2, 2), stride=(2, 2), pool_type="max").asnumpy()
     answer = np.asarray(call(function, batch, 2))
     if answer.shape == (2, 3):
-        return "One number a channel is left: that is global pooling. Take the maximum within each window only."
+        return "One number per channel is left: that is global pooling. Take the maximum within each window only."
     if answer.shape != expected.shape:
         return f"A batch of shape {batch.shape} and a window of 2 should give {expected.shape}, not {answer.shape}."
     if np.allclose(answer, nd.Pooling(batch, kernel=(2, 2), stride=(2, 2), pool_type="avg").asnumpy()):
@@ -72,4 +72,6 @@ def receptive_field(function):
         return f"A kernel of 3, a pooling of 2 and a kernel of 3 see 8 pixels, not {pooled}."
     if call(function, [(3, 1), (2, 2), (3, 1), (2, 2), (3, 1)]) != 18:
         return "With two poolings it should be 18. Strides multiply: after two of them a step is 4 pixels."
+    if call(function, [(5, 3), (3, 2), (3, 1)]) != 23:
+        return "Kernels of 5, 3 and 3, the first with a stride of 3 and the second with one of 2, see 23 pixels."
     return None

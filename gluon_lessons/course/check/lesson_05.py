@@ -14,7 +14,7 @@ def second_convolution(answer):
         16 * 5 * 5 + 16: "Each kernel reaches through all 6 channels that it reads, not through one.",
         16 * 5 * 5: "Each kernel reaches through all 6 channels that it reads, and has a bias.",
         16 * 6 * 5 * 5 + 6: "There is one bias for each channel that is written, not for each one that is read.",
-        16 * 6 * 5 + 16: "The kernel is 5 high and 5 wide: 25 weights a channel.",
+        16 * 6 * 5 + 16: "The kernel is 5 high and 5 wide: 25 weights per channel.",
     }
     if answer == 16 * 6 * 5 * 5 + 16:
         return None
@@ -34,7 +34,7 @@ def shapes_of(function):
     expected = [(2, 3, 8, 8), (2, 3, 4, 4), (2, 48), (2, 4)]
     answer = call(function, _small_network(), batch)
     if not isinstance(answer, list):
-        return f"Return a list, one shape a layer; this is a {type(answer).__name__}."
+        return f"Return a list, one shape per layer; this is a {type(answer).__name__}."
     if answer and isinstance(answer[0], nd.NDArray):
         return "The list holds the arrays themselves; it should hold their shapes."
     if answer == [batch.shape, *expected]:
@@ -42,7 +42,7 @@ def shapes_of(function):
     if answer == [batch.shape, *expected[:-1]]:
         return "These are the shapes that enter each layer. Note the shape after calling it."
     if answer == expected[-1:]:
-        return "Only the last shape is there. Append inside the loop, once a layer."
+        return "Only the last shape is there. Append inside the loop, once per layer."
     if answer != expected:
         return f"For a small network the list should be {expected}; yours is {answer}."
     return None

@@ -12,7 +12,9 @@ def weights_of(function):
     answer = call(function, 40, 96, 5, 6)
     wide = 40 * 6
     hints = {
-        40 * wide + wide * wide * 25 + wide * 96: "The middle one is depthwise: a kernel a channel, not one a pair.",
+        40 * wide
+        + wide * wide * 25
+        + wide * 96: "The middle one is depthwise: one kernel per channel, not one per pair.",
         40 * wide + wide * 5 + wide * 96: "The kernel has a height and a width: kernel times kernel weights.",
         wide * 25 + wide * 96: "The convolution that widens, from the channels in to the wide ones, is missing.",
         40 * wide + wide * 25: "The convolution that narrows, from the wide channels to the channels out, is missing.",

@@ -19,6 +19,15 @@ def iou(function):
         return "You divide by the area of one box. The union is what either of them covers."
     if not np.isclose(half, 50 / 150):
         return f"Two boxes that overlap by half should give 0.33; yours give {half:.2f}. Which corner is which?"
+    for a, b in (((0, 0, 10, 10), (0, 5, 10, 15)), ((0, 0, 10, 40), (5, 10, 15, 30))):
+        shared = min(a[3], b[3]) - max(a[1], b[1])
+        shared *= min(a[2], b[2]) - max(a[0], b[0])
+        right = shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+        if not np.isclose(answer(a, b), right):
+            return (
+                f"Right when boxes differ across, wrong when they differ downwards: {a} and {b} should give "
+                f"{right:.2f}; yours give {answer(a, b):.2f}."
+            )
     apart = answer((0, 0, 10, 10), (20, 20, 30, 30))
     if apart > 0:
         return "Boxes that lie apart in both directions give more than 0: two negative lengths make a positive area."

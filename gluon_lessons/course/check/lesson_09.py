@@ -16,7 +16,7 @@ def steps(answer):
         4 * 468: "There are 96 pictures left over after 468 full batches, and they make a batch too.",
         469: "That is one epoch. There are four.",
         468: "That is one epoch, and without its last, smaller batch.",
-        4 * 60000: "The trainer steps once a batch, not once a picture.",
+        4 * 60000: "The trainer steps once per batch, not once per picture.",
         4 * 60000 / 128: "A step is whole: a batch that is not full counts as one. Round up, then multiply.",
         -(-4 * 60000 // 128): "Round up within each epoch: the loader does not carry left-overs into the next one.",
     }

@@ -37,7 +37,7 @@ def together(function):
     answer = np.asarray(call(function, probabilities.copy(), list(names), ["hen", "tabby"]), float)
     if answer.shape != (2,):
         if answer.size == 1:
-            return "You summed over all pictures. Return one sum a picture: sum along the axis of the classes."
+            return "You summed over all pictures. Return one sum per picture: sum along the axis of the classes."
         return f"Two pictures should give two sums, shape (2,); yours has shape {answer.shape}."
     if np.allclose(answer, [0.4, 0.15]):
         return None

@@ -1,5 +1,6 @@
 """The exercises of lesson 16, the AWS map: what a plan costs, and what is left running."""
 
+import functools
 import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -31,7 +32,7 @@ def cost(function):
     if np.isclose(answer, sum(price * hours * (1 - saved) for price, _, hours, saved in rows)):
         return "Yours counts each row once. A row has several machines: its count."
     if np.isclose(answer, sum(price * count * (1 - saved) for price, count, _, saved in rows)):
-        return "That is what the plan costs an hour. Each row runs for its hours."
+        return "That is what the plan costs per hour. Each row runs for its hours."
     if np.isclose(answer, sum(price * count * hours * (saved or 1) for price, count, hours, saved in rows)):
         return "A discount of 0.75 saves three quarters: a quarter is left to pay, 1 - discount."
     prices = [price * count * hours * (1 - saved) for price, count, hours, saved in rows]
@@ -73,6 +74,7 @@ def left_running(function):
     return None
 
 
+@functools.cache
 def _account():
     """A SageMaker client that knows some endpoints and jobs, pages and filters as AWS does, and asks nobody."""
     now = datetime.now(UTC)

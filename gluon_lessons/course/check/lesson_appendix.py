@@ -47,6 +47,6 @@ def safest(function):
         return "At the surest malignant sample, all the others are missed. Take the least sure one."
     if answer < 0.375:
         return f"At {answer:g} nobody is missed, but you can go higher, with fewer false alarms."
-    if answer > 0.375:
+    if answer != 0.375:
         return f"At {answer:g} a malignant sample with the probability .375 is missed."
     return None
