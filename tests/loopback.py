@@ -12,6 +12,7 @@ class Host:
         self.files: dict[str, bytes] = {}
         self.types: dict[str, str] = {}
         self.asked: list[tuple[str, str | None]] = []  # what was asked for, and from which byte
+        self.headers: list[dict[str, str]] = []
         self.cut: int | None = None
         self.cuts_left = 0
         self.spoil = 0
@@ -29,6 +30,7 @@ def serving():
             path = self.path.lstrip("/").partition("?")[0]
             wanted = self.headers.get("Range")
             host.asked.append((path, wanted))
+            host.headers.append(dict(self.headers))
             content = host.files.get(path)
             if content is None:
                 self.send_error(404)
@@ -55,6 +57,6 @@ def serving():
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         host.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield host
         server.shutdown()

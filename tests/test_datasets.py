@@ -5,13 +5,15 @@ import gzip
 import hashlib
 import http.server
 import threading
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from packing import zipped
 
 from gluon_lessons import datasets
-from gluon_lessons.files import fetch
+from gluon_lessons.files import clients, fetch, verify
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (12, 28, 28), np.uint8)
 LABELS = np.arange(12, dtype=np.uint8) % 10
@@ -35,7 +37,7 @@ def debian(tmp_path, monkeypatch):
     """A Debian package of 12 clothes, and how often it was fetched."""
     calls = []
 
-    def apt(package, members, sha256=None, into=None):
+    def apt(package, members, hashes, into=None):
         calls.append(package)
         for member, content in zip(members, CONTENTS, strict=True):
             (into / member).parent.mkdir(parents=True, exist_ok=True)
@@ -113,7 +115,8 @@ def test_other_pictures_than_the_published_ones_are_refused(debian, repository, 
     monkeypatch.setattr(datasets, "DJL", repository)
     with pytest.raises(datasets.DataError) as caught:
         datasets.fashion_mnist()
-    assert "Debian package" in str(caught.value) and "Deep Java Library" in str(caught.value)
+    assert "Debian package" in str(caught.value) and f"{repository}/fashmnist" in str(caught.value)
+    assert "sent a file with the wrong hash" in str(caught.value)
     assert not list((tmp_path / "cache" / "datasets").glob("*.npz"))
 
 
@@ -129,50 +132,55 @@ def test_a_gluon_loader_takes_it(debian):
     assert labels.asnumpy().tolist() == [0, 1, 2, 3, 4]
 
 
-def test_digits_need_no_network():
-    data = datasets.digits()
-    assert len(data.train) + len(data.test) == 1797
-    assert data.train.pictures.max() == 255
-    assert sorted(set(data.test.labels)) == list(range(10))
-
-
 @pytest.fixture
 def cells(monkeypatch):
-    """A package of three solar cells."""
+    """A wheel of three solar cells, and how often it was fetched."""
     pictures = [np.full((300, 300), shade, np.uint8) for shade in (0, 100, 200)]
-    encoded = [cv2.imencode(".png", picture)[1].tobytes() for picture in pictures]
-    table = "".join(
-        f"images/{number}.png {probability} {kind}\n"
-        for number, (probability, kind) in enumerate([("0.0", "mono"), ("0.3333333333333333", "poly"), ("1.0", "poly")])
-    )
+    kinds = [("0.0", "mono"), ("0.3333333333333333", "poly"), ("1.0", "poly")]
+    table = "".join(f"images/{number}.png {defect} {kind}\n" for number, (defect, kind) in enumerate(kinds))
+    members = {"elpv_dataset/data/labels.csv": table.encode()}
+    for number, picture in enumerate(pictures):
+        members[f"elpv_dataset/data/images/{number}.png"] = cv2.imencode(".png", picture)[1].tobytes()
+    archive, calls = zipped(members), []
 
-    def pip(package, version, members, sha256=None, into=None, source=False):
-        (into / members[0]).mkdir(parents=True)
-        for number, content in enumerate(encoded):
-            (into / members[0] / f"{number}.png").write_bytes(content)
-        (into / members[1]).write_text(table)
-        return [into / member for member in members]
+    def run(command, label, cwd=None):
+        calls.append(label)
+        (Path(command[command.index("--dest") + 1]) / "elpv.whl").write_bytes(archive)
 
-    monkeypatch.setattr(fetch, "pip", pip)
-    digest = hashlib.sha256(table.encode() + b"".join(encoded)).hexdigest()
-    monkeypatch.setattr(datasets, "ELPV_SHA256", digest)
+    monkeypatch.setattr(clients, "run", run)
+    monkeypatch.setattr(datasets, "ELPV_SHA256", hashlib.sha256(archive).hexdigest())
+    return calls
 
 
-def test_solar_cells_have_the_size_asked_for(cells):
-    for size in (224, 64):
+def test_solar_cells_have_the_size_asked_for_and_are_fetched_once(cells):
+    for size in (224, 64, 224):
         data = datasets.solar_cells(size)
         assert data.pictures.shape == (3, size, size)
         assert data.pictures[:, 0, 0].tolist() == [0, 100, 200]
         assert data.labels.tolist() == [0, 0, 1]
         assert data.monocrystalline.tolist() == [True, False, False]
         assert len(data.dataset()) == len(data) == 3
+    assert cells == ["pip: elpv-dataset 1.0.0.post1"]
 
 
 def test_other_solar_cells_are_refused(cells, monkeypatch, tmp_path):
     monkeypatch.setattr(datasets, "ELPV_SHA256", "0" * 64)
-    with pytest.raises(datasets.DataError, match="other pictures"):
+    with pytest.raises(fetch.WrongHash, match="elpv-dataset"):
         datasets.solar_cells()
     assert not list((tmp_path / "cache" / "datasets").glob("*.npz"))
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, "224", None, True, 3000])
+def test_a_size_that_is_none_is_refused(cells, size):
+    with pytest.raises(datasets.DataError, match="size"):
+        datasets.solar_cells(size)
+    assert not cells
+
+
+def test_every_hash_is_whole():
+    hashes = [*datasets.FASHION_SHA256, *datasets.MNIST_SHA256, datasets.ELPV_SHA256]
+    assert all(map(verify.is_full, hashes))
+    assert len(set(hashes)) == 9
 
 
 @pytest.mark.network

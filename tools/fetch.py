@@ -1,4 +1,4 @@
-"""The errand: fetches what the lessons and the tests need, so that both then run with the network off.
+"""Fetch what the lessons and the tests need, so that both then run with the network off.
 
     python tools/fetch.py
 
@@ -16,11 +16,11 @@ from gluon_lessons.errors import LessonError
 from gluon_lessons.zoo import catalogue, store
 
 DATA_SETS = {"fashion_mnist": datasets.fashion_mnist, "mnist": datasets.mnist, "solar_cells": datasets.solar_cells}
-PATIENCE = 2  # seconds; what takes longer was not there, and is worth a line
+SLOW = 2  # seconds; what takes longer was not there, and is worth a line
 
 
-def main():
-    tasks = errands()
+def main() -> int:
+    tasks = what_to_fetch()
     failures = []
     with (
         ThreadPoolExecutor(4) as pool,
@@ -31,7 +31,7 @@ def main():
             seconds, failure = future.result()
             if failure:
                 failures.append(f"{running[future]}: {failure}")
-            elif seconds > PATIENCE:
+            elif seconds > SLOW:
                 tqdm.write(f"Fetched: {running[future]} ({seconds:.0f} s).", file=sys.stderr)
             bar.update()
     for failure in failures:
@@ -41,14 +41,14 @@ def main():
     return 1 if failures else 0
 
 
-def errands():
-    """Return what to fetch, each with the function that does so."""
+def what_to_fetch() -> dict[str, tuple]:
+    """Return what lessons need, each with the function that fetches it and its arguments."""
     weights = {f"weights of {name}": (store.obtain, name) for name in catalogue.lessons()}
     pictures = {f"photograph {name}": (photos.path, name) for name in photos.names() + photos.names(video=True)}
     return weights | pictures | {f"data set {name}": (fetch,) for name, fetch in DATA_SETS.items()}
 
 
-def run(task):
+def run(task: tuple) -> tuple[float, LessonError | None]:
     """Return how long it took, and what kept it from being done."""
     function, *names = task
     started = time.monotonic()

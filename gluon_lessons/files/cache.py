@@ -1,19 +1,20 @@
-"""The cache room: where fetched things live, and how a file gets there whole or not at all."""
+"""The cache: where fetched files live, and how a file gets there whole or not at all."""
 
 import contextlib
 import errno
-import hashlib
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
+from typing import BinaryIO, cast
 
 from gluon_lessons.errors import LessonError
+from gluon_lessons.files.errors import DiskFull
+from gluon_lessons.files.verify import digest, verified
 
-
-class DiskFull(LessonError):
-    """There is no room left where the cache lives."""
+__all__ = ["DiskFull", "digest", "explained", "folder", "lock", "replacing", "root", "verified", "writing"]
 
 
 def root() -> Path:
@@ -29,24 +30,8 @@ def folder(kind: str) -> Path:
     return path
 
 
-def digest(path: Path, algorithm: str = "sha256") -> str:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, algorithm).hexdigest()
-
-
-def verified(path: Path, sha256: str | None = None, sha1: str | None = None) -> bool:
-    """True when the file is there and its bytes have the hash; they are read each time: cheaper than loading them.
-
-    A hash may be given by its first digits (eight or more), as some publishers do in their file names.
-    """
-    if not Path(path).is_file():
-        return False
-    expected = {"sha256": sha256, "sha1": sha1}
-    return all(digest(path, algorithm).startswith(wanted) for algorithm, wanted in expected.items() if wanted)
-
-
 @contextlib.contextmanager
-def lock(path: Path):
+def lock(path: Path) -> Iterator[None]:
     """Hold this item for one process at a time; the others wait. Leftovers of a process that died here are removed."""
     from filelock import FileLock
 
@@ -64,16 +49,16 @@ def lock(path: Path):
 
 
 @contextlib.contextmanager
-def writing(path: Path):
+def writing(path: Path) -> Iterator[BinaryIO]:
     """Yield a binary file that becomes `path` when the block ends well, and vanishes when it does not."""
     with replacing(path) as temporary, temporary.open("xb") as file:
-        yield file
+        yield cast(BinaryIO, file)
         file.flush()
         os.fsync(file.fileno())
 
 
 @contextlib.contextmanager
-def replacing(path: Path):
+def replacing(path: Path) -> Iterator[Path]:
     """Yield the name of a temporary file in the same folder that becomes `path` when the block ends well."""
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
@@ -87,7 +72,7 @@ def replacing(path: Path):
 
 
 @contextlib.contextmanager
-def explained(path: Path):
+def explained(path: Path) -> Iterator[None]:
     """Turn the system's refusal to write into a sentence that names the cure."""
     try:
         yield
@@ -95,7 +80,7 @@ def explained(path: Path):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskFull(
                 f"The disk is full: {Path(path).name} was not written to {Path(path).parent}. "
-                "Free some room, or set GLUON_LESSONS_CACHE to a folder on a larger disk."
+                "Free some space, or set GLUON_LESSONS_CACHE to a folder on a larger disk."
             ) from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise LessonError(
