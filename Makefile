@@ -3,6 +3,7 @@
 #   PYTHON=/path/to/python   use this Python
 #   PY=3.12                  work in a second environment, .venv-3.12, made with Python 3.12
 #   LESSON=01                one notebook, by number or name
+#   SEED=1 COUNT=300         which mutants, and how many; MODULES="files plot" for some of tools/mutants.yaml
 
 VENV := .venv$(if $(PY),-$(PY))
 BIN := $(VENV)/bin
@@ -10,7 +11,7 @@ TESTS ?= notebooks tests local_sagemaker/tests
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test run notebooks bench site soak browser clean setup needs lock
+.PHONY: help lab test run notebooks bench site soak browser mutants clean setup needs lock
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +41,9 @@ soak: setup needs  ## the long runs: endpoints under load, failures, updates
 
 browser: setup needs  ## the pages and JupyterLab, used in Chromium
 	$(BIN)/python -m pytest -m browser tests/browser
+
+mutants: setup needs  ## break the code in small ways and see whether the tests notice
+	$(BIN)/python tools/mutants.py --seed $(or $(SEED),1) --count $(or $(COUNT),300) $(MODULES)
 
 clean:  ## remove the environments and everything built; fetched weights stay
 	rm -rf .venv .venv-* .venv*.lock .pytest_cache .ruff_cache build dist site
