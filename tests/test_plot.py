@@ -19,7 +19,7 @@ PHOTO = np.full((40, 60, 3), 128, dtype="uint8")
 @pytest.fixture
 def shown(monkeypatch):
     calls = []
-    monkeypatch.setattr(plot, "display", lambda data, raw, metadata: calls.append((data, metadata)))
+    monkeypatch.setattr("gluon_lessons.plot.page.display", lambda data, raw, metadata: calls.append((data, metadata)))
     return calls
 
 
@@ -40,7 +40,7 @@ def test_moving_a_slider_draws_anew_with_its_value(monkeypatch):
             super().__init__(children)
             pages.append(self)
 
-    monkeypatch.setattr(plot, "display", lambda data, raw: shown.append(data))
+    monkeypatch.setattr("gluon_lessons.plot.page.display", lambda data, raw: shown.append(data))
     monkeypatch.setattr(ipywidgets, "VBox", Page)
 
     def draw(threshold):

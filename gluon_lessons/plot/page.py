@@ -1,0 +1,83 @@
+"""One style for every figure of the course, and how a figure gets onto the page."""
+
+import base64
+import html
+import io
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+from IPython.display import display
+from matplotlib.figure import Figure
+
+WIDTH = 8.0  # inches
+DPI = 100
+
+# Okabe and Ito's palette, ordered so that neighbours also differ in lightness when printed in grey.
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+LINES = ("-", "--", ":", "-.")
+MARKERS = ("o", "s", "^", "D")
+
+STYLE = {
+    "figure.dpi": DPI,
+    "savefig.dpi": DPI,
+    "figure.facecolor": "white",
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "axes.prop_cycle": mpl.cycler(color=COLOURS[:4], linestyle=LINES, marker=MARKERS),
+    "lines.markersize": 4,
+    "legend.frameon": False,
+    "image.interpolation": "nearest",
+    "image.cmap": "gray",
+}
+
+
+def show(figure: Figure, *, alt: str, fact: str) -> None:
+    """Show `figure` with `alt` for those who cannot see it, and print `fact`, a number that the figure stands for."""
+    data = {"image/png": _png(figure), "text/plain": alt}
+    display(data, raw=True, metadata={"image/png": {"alt": alt}})
+    print(fact)
+
+
+def sliders(draw: Callable[..., Figure], *, alt: str, **settings: tuple[float, float, float]) -> None:
+    """Offer a slider for each setting of `draw`, a function that returns a figure, as (lowest, highest, first).
+
+    Nothing depends on it: where a page has no widgets, a sentence stands in its place.
+    """
+    import ipywidgets  # slow to import, and no other drawing needs it
+
+    controls = {
+        name: ipywidgets.FloatSlider(first, min=lowest, max=highest, step=0.05, description=name)
+        for name, (lowest, highest, first) in settings.items()
+    }
+    picture = ipywidgets.HTML()
+
+    def redraw(_=None):
+        figure = draw(**{name: control.value for name, control in controls.items()})
+        picture.value = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{_png(figure)}">'
+
+    for control in controls.values():
+        control.continuous_update = False  # wait until the learner lets go
+        control.observe(redraw, names="value")
+    redraw()
+    page = ipywidgets.VBox([*controls.values(), picture])._repr_mimebundle_()
+    sentence = f"Sliders for {' and '.join(settings)} appear here while the notebook runs in Jupyter."
+    display({**page, "text/plain": sentence}, raw=True)
+
+
+def panels(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options: Any) -> tuple[Figure, Any]:
+    """Return an empty figure of the course's width and its axes: one, a row, or a grid of them."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, height * rows), layout="constrained")
+        return figure, figure.subplots(rows, columns, **options)
+
+
+def _png(figure: Figure) -> str:
+    """Return the figure as PNG, in base64."""
+    png = io.BytesIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(png, format="png")
+    return base64.b64encode(png.getvalue()).decode()
