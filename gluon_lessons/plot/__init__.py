@@ -12,6 +12,6 @@ from gluon_lessons.plot.pictures import BONES, as_picture, boxes, boxes_side_by_
 
 __all__ = [
     "BONES", "COLOURS", "DPI", "LINES", "MARKERS", "STYLE", "WIDTH", "as_picture", "bars", "boxes",
-    "boxes_side_by_side", "cells", "confusion", "curves", "diagram", "draw_boxes", "graph", "images", "mask", "panels", "poses", "show",
-    "sliders", "stack",
+    "boxes_side_by_side", "cells", "confusion", "curves", "diagram", "draw_boxes", "graph", "images", "mask",
+    "panels", "poses", "show", "sliders", "stack",
 ]  # fmt: skip

@@ -122,7 +122,7 @@ def mask(
     opacity: float = 0.6,
     height: float | None = None,
 ) -> Figure:
-    """Draw a label map over a picture, one colour per class, with a legend of the classes present; label 0 stays clear."""
+    """Draw a label map over a picture, one colour per class, named in a legend; label 0 stays clear."""
     figure, axis = _canvas(picture, title, height)
     labels = np.asarray(labels).astype(int)
     present = [label for label in np.unique(labels) if 0 < label < len(names)]
