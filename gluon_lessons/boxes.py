@@ -4,8 +4,6 @@ A box is (left, top, right, bottom). GluonCV's SSD ends with the same steps, on 
 is sure enough gives the same boxes and saves most of that work.
 """
 
-import functools
-
 import mxnet as mx
 import numpy as np
 
@@ -35,7 +33,6 @@ class SSDBody(mx.gluon.HybridBlock):
         return F.softmax(predictions(self.class_predictors, self._columns)), predictions(self.box_predictors, 4)
 
 
-@functools.cache
 def anchors(ssd, height: int, width: int) -> np.ndarray:
     """The boxes that an SSD begins with, (anchor, 4): centre x and y, width and height, in pixels of its input."""
     parameter = next(iter(ssd.collect_params().values()))

@@ -4,14 +4,37 @@ Both were written for NumPy 1.20 and Python 3.8. Nothing here happens, and nothi
 one of them; from then on this room stands at the door of its modules and mends each as it comes in.
 """
 
+import importlib
 import os
 import sys
+import threading
+from collections.abc import Callable
+from types import ModuleType
+
+# The modules of MXNet and GluonCV import one another in circles, which Python cannot untangle from two threads at once.
+_importing = threading.RLock()
 
 
 def install():
     """Mend `mxnet` and `gluoncv` when they are first imported; until then do nothing."""
     if not any(isinstance(finder, _Doorkeeper) for finder in sys.meta_path):
         sys.meta_path.insert(0, _Doorkeeper())
+
+
+def import_module(name: str) -> ModuleType:
+    """Import a module that needs MXNet or GluonCV, while no other thread does so."""
+    with _importing:
+        return importlib.import_module(name)
+
+
+def call_after(module: str, function: str) -> None:
+    """Call a function, as in "package.module:function", with a module of MXNet or GluonCV once that is imported."""
+
+    def call(imported: ModuleType) -> None:
+        where, _, name = function.partition(":")
+        getattr(importlib.import_module(where), name)(imported)
+
+    _MENDS[module] = call
 
 
 class _Doorkeeper:
@@ -184,27 +207,11 @@ def _print_nothing(module):
     module.print = lambda *_words: None
 
 
-def _offer_weights(module):
-    """Let `pretrained=True` find weights: GluonCV's own host is gone."""
-    from gluon_lessons.zoo.gluoncv_hook import attach_weights
-
-    attach_weights(module)
-
-
-def _offer_networks(module):
-    """Let `get_model` make the networks that only the zoo has."""
-    from gluon_lessons.zoo.gluoncv_hook import attach_names
-
-    attach_names(module)
-
-
 _STAND_INS = {"gluoncv.check": _gluoncv_check}
 _PREPARATIONS = dict.fromkeys(("mxnet.model", "mxnet.contrib.quantization", "mxnet.test_utils"), _import_less)
-_MENDS = {
+_MENDS: dict[str, Callable[[ModuleType], None]] = {
     "mxnet.ndarray.ndarray": _give_arrays_to_numpy,
     "mxnet.ndarray.sparse": _name_sparse_matrices,
-    "gluoncv.model_zoo.model_store": _offer_weights,
-    "gluoncv.model_zoo.model_zoo": _offer_networks,
     "gluoncv.model_zoo.pspnet": _print_nothing,
 }
 

@@ -1,4 +1,4 @@
-"""The speed room: the same network, quicker, each way with one call on a network of the zoo.
+"""The same network, quicker, each way with one call on a network of the zoo.
 
     network = zoo.load("resnet50_v1")
     fast.static(network)                    # plan graph and memory once, as `zoo.load` has done already
@@ -11,51 +11,59 @@
 import contextlib
 import dataclasses
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import mxnet as mx
 import numpy as np
 from mxnet.contrib.quantization import quantize_model_mkldnn
 from mxnet.gluon import SymbolBlock
 
-from gluon_lessons import boxes, device, predict
+from gluon_lessons import predict
+from gluon_lessons.context import device
 from gluon_lessons.errors import LessonError
+from gluon_lessons.zoo import families
+from gluon_lessons.zoo.store import Network
 
 
-def static(network):
+def static(network: Network) -> Network:
     """Plan the network's graph and memory once, for pictures of one size, instead of at every call."""
     network.net.hybridize(static_alloc=True, static_shape=True)
     return network
 
 
-def fused(network):
+def fused(network: Network) -> Network:
     """The network with every convolution joined to its normalization, activation and addition, by oneDNN."""
-    _check_cpu()
-    graph, data = _graph(network)
-    block = SymbolBlock(graph, data, params=network.net.collect_params())
-    example = mx.nd.zeros((1, 3, *_size(network)))
+    family = families.of(network.entry)
+    _check(network, "fused", family.not_fused)
+    outputs, data = graph(network)
+    block = SymbolBlock(outputs, data, params=network.net.collect_params())
+    example = mx.nd.zeros((1, 3, *family.picture(network.entry).size))
     with _silence():
-        block.optimize_for(example, backend="MKLDNN", **_plan(network))
-    return dataclasses.replace(network, net=block)
+        block.optimize_for(example, backend="MKLDNN", **_plan(family))
+    return dataclasses.replace(network, net=block, plain=network.plain or network)
 
 
-def int8(network, photographs, spared: int = 10):
+def int8(network: Network, photographs: Sequence[Any], first: int = 10) -> Network:
     """The fused network with its convolutions in integers of 8 bits.
 
     The ranges of the numbers between the layers are taken from the photographs: a dozen like those to come will do. The
-    first `spared` layers, whose errors all later ones inherit, and the last ones of a detector, keep their fractions.
+    `first` layers, whose errors all later ones inherit, and the last ones of a detector, keep their fractions.
     """
-    _check_cpu()
-    graph, data = _graph(network)
-    layers = [name for name in _names(graph.get_backend_symbol("MKLDNN_QUANTIZE")) if name.startswith("sg_mkldnn_conv")]
-    kept = layers[:spared] + [name for name in layers if not name.startswith("sg_mkldnn_conv_bn")]
+    family = families.of(network.entry)
+    _check(network, "computed in integers", family.not_quantized)
+    outputs, data = graph(network)
+    fused_graph = outputs.get_backend_symbol("MKLDNN_QUANTIZE")
+    layers = [name for name in _names(fused_graph) if name.startswith("sg_mkldnn_conv")]
+    kept = layers[:first] + [name for name in layers if not name.startswith("sg_mkldnn_conv_bn")]
     values = {name: parameter.data() for name, parameter in network.net.collect_params().items()}
-    pictures = np.concatenate([predict.prepare(photo, network.entry)[0] for photo in photographs])
+    pictures = _of_one_shape([pixels for photo in photographs for pixels in family.inputs(photo, network)])
     with _silence():
-        graph, arguments, states = quantize_model_mkldnn(
-            graph,
-            {name: values[name] for name in graph.list_arguments() if name in values},
-            {name: values[name] for name in graph.list_auxiliary_states()},
+        quantized, arguments, states = quantize_model_mkldnn(
+            outputs,
+            {name: values[name] for name in outputs.list_arguments() if name in values},
+            {name: values[name] for name in outputs.list_auxiliary_states()},
             data_names=["data"],
             label_names=None,
             excluded_sym_names=kept,
@@ -64,15 +72,15 @@ def int8(network, photographs, spared: int = 10):
             num_calib_examples=len(pictures),
             quantized_dtype="auto",
         )
-    block = SymbolBlock(graph, data)
+    block = SymbolBlock(quantized, data)
     for name, parameter in block.collect_params().items():
         value = arguments[name] if name in arguments else states[name]
         parameter.cast(value.dtype)
         parameter.shape = value.shape
         parameter.initialize(mx.init.Zero(), ctx=mx.cpu())
         parameter.set_data(value)
-    block.hybridize(**_plan(network))
-    return dataclasses.replace(network, net=block)
+    block.hybridize(**_plan(family))
+    return dataclasses.replace(network, net=block, plain=network.plain or network)
 
 
 @dataclass(frozen=True)
@@ -91,23 +99,44 @@ class Agreement:
         )
 
 
-def agreement(plain, quick, photographs, overlap: float = 0.9) -> Agreement:
+def agreement(plain: Network, quick: Network, photographs: Sequence[Any], overlap: float = 0.9) -> Agreement:
     """Compare a network with a quicker form of it.
 
     A box counts as found by both when they give it the same name and the two overlap by `overlap` (intersection over
     union), and those that only one of them finds count as disagreement.
     """
-    compare = {"classify": _compare_classes, "detect": _compare_boxes, "segment": _compare_pixels}[plain.entry.task]
-    what = {"classify": "first classes", "detect": "boxes", "segment": "pixels"}[plain.entry.task]
-    alike, total, differences = zip(*(compare(plain, quick, photo, overlap) for photo in photographs), strict=True)
-    return Agreement(len(photographs), float(sum(alike) / max(sum(total), 1)), float(max(differences)), what)
+    family, predict_one = families.of(plain.entry), predict.FUNCTIONS[plain.entry.task]
+    if family.not_compared:
+        raise LessonError(f"The answers of {plain.entry.name} are not compared: {family.not_compared}")
+    if not len(photographs):
+        raise LessonError("There is no photograph to compare the networks on: give at least one.")
+    alike, total, differences = zip(
+        *(family.compare(predict_one(photo, plain), predict_one(photo, quick), overlap) for photo in photographs),
+        strict=True,
+    )
+    same = float(sum(alike) / max(sum(total), 1))
+    return Agreement(len(photographs), same, float(max(differences)), family.compared)
 
 
-def _graph(network):
+def graph(network: Network) -> tuple[mx.sym.Symbol, mx.sym.Symbol]:
     """What of the network is worth computing fast, as a symbol, and its input."""
     data = mx.sym.var("data")
-    outputs = predict.body(network)(data)
+    outputs = families.of(network.entry).body(network)(data)
     return mx.sym.Group(list(outputs)) if isinstance(outputs, list | tuple) else outputs, data
+
+
+def _of_one_shape(pictures: list[np.ndarray]) -> np.ndarray:
+    """The pictures as one array."""
+    shapes = sorted({picture.shape[:1:-1] for picture in pictures})
+    if not shapes:
+        raise LessonError("There is no photograph from which to take the range of the numbers: give a dozen.")
+    if len(shapes) > 1:
+        (width, height), (other_width, other_height) = shapes[:2]
+        raise LessonError(
+            f"The network sees these photographs in several shapes, {width} x {height} and {other_width} x "
+            f"{other_height} among them: give photographs of one shape."
+        )
+    return np.concatenate(pictures)
 
 
 def _names(graph):
@@ -115,18 +144,14 @@ def _names(graph):
     return [name.removesuffix("_output") for name in graph.get_internals().list_outputs()]
 
 
-def _size(network):
-    size = network.entry.size
-    return (size, size) if isinstance(size, int) else size
-
-
-def _plan(network):
+def _plan(family) -> dict[str, bool]:
     """What may be planned once: everything where all pictures are brought to one size."""
-    fixed = network.entry.task in ("classify", "detect")
-    return {"static_alloc": fixed, "static_shape": fixed}
+    return {"static_alloc": family.fixed_size, "static_shape": family.fixed_size}
 
 
-def _check_cpu():
+def _check(network: Network, form: str, reason: str) -> None:
+    if reason:
+        raise LessonError(f"{network.entry.name} cannot be {form}: {reason}")
     if device().device_type != "cpu":
         raise LessonError("Fused graphs and 8-bit integers are oneDNN's, for CPUs. On a GPU use the plain network.")
 
@@ -143,27 +168,3 @@ def _silence():
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
-
-
-def _compare_classes(plain, quick, photo, overlap):
-    one, other = (predict.classify(photo, network) for network in (plain, quick))
-    same = one.probabilities.argmax() == other.probabilities.argmax()
-    return same, 1, np.abs(one.probabilities - other.probabilities).max()
-
-
-def _compare_pixels(plain, quick, photo, overlap):
-    one, other = (predict.segment(photo, network) for network in (plain, quick))
-    difference = np.abs(one.probabilities - other.probabilities).max()
-    return (one.labels == other.labels).sum(), one.labels.size, difference
-
-
-def _compare_boxes(plain, quick, photo, overlap):
-    one, other = (predict.detect(photo, network) for network in (plain, quick))
-    rest, differences = list(range(len(other))), [0.0]
-    for box, name, score in zip(one.boxes, one.names, one.scores, strict=True):
-        same = [i for i in rest if other.names[i] == name and boxes.iou(box, other.boxes[i]) >= overlap]
-        if same:
-            rest.remove(same[0])
-            differences.append(abs(score - other.scores[same[0]]))
-    matched = len(differences) - 1
-    return matched, len(one) + len(rest), max(differences)

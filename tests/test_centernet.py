@@ -17,7 +17,7 @@ import pytest
 
 from gluon_lessons import photos, predict, zoo
 from gluon_lessons.errors import LessonError
-from gluon_lessons.files import fetch
+from gluon_lessons.files import clients, fetch
 from gluon_lessons.zoo import catalogue, store
 from gluon_lessons.zoo.networks import centernet_mobilenetv3 as centernet
 
@@ -34,7 +34,7 @@ def offline(request, monkeypatch):
         raise fetch.NoNetwork("These tests fetch nothing.")
 
     if not request.node.get_closest_marker("network"):
-        monkeypatch.setattr(fetch, "_run", refuse)
+        monkeypatch.setattr(clients, "run", refuse)
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ import pytest
 
 from gluon_lessons import fast, predict, zoo
 from gluon_lessons.errors import LessonError
+from gluon_lessons.zoo import catalogue
 
 PHOTOS = ["cat", "coffee", "astronaut"]
-CLASSIFIER, DETECTOR = "efficientnet_lite0", "ssd_300_mobilenet1.0_voc"
+CLASSIFIER, DETECTOR, SEGMENTER = "efficientnet_lite0", "ssd_300_mobilenet1.0_voc", "deeplab_mobilenetv2_voc"
 
 
 @pytest.fixture(scope="module")
@@ -74,15 +75,15 @@ def test_static_is_the_network_itself():
 class Answer:
     """A stand-in for a network, with the answers that it gives."""
 
-    def __init__(self, task, **answers):
-        self.entry = type("Entry", (), {"task": task})
+    def __init__(self, name, **answers):
+        self.entry = catalogue.entry(name)
         self.answers = answers
 
 
 @pytest.fixture
 def answering(monkeypatch):
     for task in ("classify", "detect", "segment"):
-        monkeypatch.setattr(predict, task, lambda photo, network: network.answers[photo])
+        monkeypatch.setitem(predict.FUNCTIONS, task, lambda photo, network: network.answers[photo])
 
 
 def boxes(*found):
@@ -94,8 +95,8 @@ def boxes(*found):
 
 def test_agreement_of_boxes_counts_the_missing_and_the_extra(answering):
     dog, moved, cat = ("dog", 0.9, [0, 0, 10, 10]), ("dog", 0.8, [0, 0, 10, 9.5]), ("cat", 0.7, [0, 0, 10, 10])
-    one = Answer("detect", a=boxes(dog, cat), b=boxes(dog))
-    other = Answer("detect", a=boxes(moved), b=boxes(dog, ("dog", 0.6, [50, 50, 60, 60])))
+    one = Answer(DETECTOR, a=boxes(dog, cat), b=boxes(dog))
+    other = Answer(DETECTOR, a=boxes(moved), b=boxes(dog, ("dog", 0.6, [50, 50, 60, 60])))
     agreement = fast.agreement(one, other, ["a", "b"])
     assert agreement.same == pytest.approx(2 / 4)  # dog twice; a cat is missing, a dog is extra
     assert agreement.difference == pytest.approx(0.1)
@@ -107,14 +108,14 @@ def test_agreement_of_classes_and_pixels(answering):
     def classes(*probabilities):
         return predict.Classes(None, "", [], np.array([]), np.array(probabilities))
 
-    one = Answer("classify", a=classes(0.9, 0.1), b=classes(0.6, 0.4))
-    other = Answer("classify", a=classes(0.8, 0.2), b=classes(0.3, 0.7))
+    one = Answer(CLASSIFIER, a=classes(0.9, 0.1), b=classes(0.6, 0.4))
+    other = Answer(CLASSIFIER, a=classes(0.8, 0.2), b=classes(0.3, 0.7))
     assert fast.agreement(one, other, ["a", "b"]) == fast.Agreement(2, 0.5, pytest.approx(0.3), "first classes")
 
     def masks(labels):
         return predict.Masks(None, "", np.array(labels), np.ones((1, 4)), ["x", "y"])
 
-    one, other = Answer("segment", a=masks([[0, 0, 1, 1]])), Answer("segment", a=masks([[0, 1, 1, 1]]))
+    one, other = Answer(SEGMENTER, a=masks([[0, 0, 1, 1]])), Answer(SEGMENTER, a=masks([[0, 1, 1, 1]]))
     assert fast.agreement(one, other, ["a"]).same == 0.75
 
 

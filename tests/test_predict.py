@@ -12,14 +12,16 @@ import mxnet as mx
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from gluoncv.data.transforms.presets import imagenet, rcnn, segmentation, ssd, yolo
+from gluoncv.data.transforms.presets import imagenet, rcnn, segmentation, yolo
+from gluoncv.data.transforms.presets import ssd as ssd_preset
 from matplotlib.figure import Figure
 from PIL import Image
 
 from gluon_lessons import boxes, photos, predict, zoo
 from gluon_lessons.cli import predict as predict_command
 from gluon_lessons.errors import LessonError
-from gluon_lessons.zoo import catalogue
+from gluon_lessons.zoo import catalogue, families, store
+from gluon_lessons.zoo.families import ssd
 
 INSTALLED = ("cat", "coffee", "temple", "astronaut", "canteen", "motorcycle")  # samples that need no network
 LEVEL = 1 / 255 / 0.225  # one of 256 shades, as the networks see it
@@ -41,6 +43,7 @@ class Stub:
     entry: catalogue.Entry
     answer: tuple
     provenance: str = "weights from nowhere"
+    plain: None = None
 
     def net(self, tensor):
         assert tensor.shape[:2] == (1, 3)
@@ -70,8 +73,8 @@ def test_larger_classifiers_see_more_of_the_picture(pictures):
 
 
 PRESETS = [
-    ("ssd_300_mobilenet1.0_voc", ssd.SSDDefaultValTransform(300, 300)),
-    ("ssd_512_mobilenet1.0_voc", ssd.SSDDefaultValTransform(512, 512)),
+    ("ssd_300_mobilenet1.0_voc", ssd_preset.SSDDefaultValTransform(300, 300)),
+    ("ssd_512_mobilenet1.0_voc", ssd_preset.SSDDefaultValTransform(512, 512)),
     ("yolo3_darknet53_coco", yolo.YOLO3DefaultValTransform(416, 416)),
 ]
 
@@ -174,11 +177,11 @@ def test_a_large_photo_is_decoded_small_and_looks_the_same(pictures):
 
 
 def boxes_stub():
-    """In the 300 by 300 pixels that the network sees: a dog, nothing, a surer person, a bird half outside."""
+    """In the 416 by 416 pixels that the network sees: a dog, nothing, a surer person, a bird half outside."""
     ids = [[11], [-1], [14], [2]]
     scores = [[0.6], [0.9], [0.8], [0.4]]
-    corners = [[30, 60, 150, 180], [0, 0, 10, 10], [150, 0, 300, 300], [-30, 270, 60, 330]]
-    return stub("ssd_300_mobilenet1.0_voc", ids, scores, corners)
+    corners = np.array([[30, 60, 150, 180], [0, 0, 10, 10], [150, 0, 300, 300], [-30, 270, 60, 330]]) * 416 / 300
+    return stub("yolo3_mobilenet1.0_voc", ids, scores, corners)
 
 
 def test_boxes_are_in_pixels_of_the_photograph_surest_first():
@@ -264,8 +267,9 @@ def test_masks_have_the_size_of_the_photograph():
 def test_top_down_poses_lie_where_the_heat_was(monkeypatch):
     """A person fills the box; each keypoint's heat is a point of the window around it."""
     box = np.array([[100, 50, 220, 370]], np.float32)
-    person = predict.Boxes(None, "", box, ["person"], np.array([0.9]))
-    monkeypatch.setattr(predict, "detect", lambda *_, **__: person)
+    monkeypatch.setattr(store, "load", lambda name: stub(name))
+    detector = families.of(catalogue.entry("ssd_300_mobilenet1.0_voc"))
+    monkeypatch.setattr(detector, "answer", lambda *_: {"boxes": box, "names": ["person"]})
     heat = np.zeros((17, 64, 48), np.float32)
     for keypoint in range(17):
         heat[keypoint, 32, 24] = 0.9  # the centre of the window is the centre of the box
@@ -348,7 +352,7 @@ def test_boxes_are_those_of_the_network_itself(name, threshold):
 
 def test_more_overlap_leaves_more_boxes():
     few, some, many = (
-        predict.detect("canteen", threshold=0.3, overlap=overlap) for overlap in (0.05, predict.OVERLAP, 0.9)
+        predict.detect("canteen", threshold=0.3, overlap=overlap) for overlap in (0.05, ssd.OVERLAP, 0.9)
     )
     assert len(few) < len(some) < len(many)
     assert np.array_equal(some.boxes, predict.detect("canteen", threshold=0.3).boxes)
@@ -415,6 +419,7 @@ def folder(tmp_path, monkeypatch):
     for name in ("one.jpg", "two.png"):
         Image.new("RGB", (90, 60), "grey").save(name)
     Path("bad.jpg").write_bytes(b"no picture")
+    monkeypatch.setitem(predict.NETWORKS, "detect", "yolo3_mobilenet1.0_voc")
     monkeypatch.setattr(zoo, "load", lambda name: dataclasses.replace(boxes_stub(), entry=catalogue.entry(name)))
     return tmp_path
 
@@ -484,7 +489,7 @@ def test_a_wrong_option_is_explained(folder, arguments, complaint):
 
 
 def test_the_task_follows_from_the_network(folder):
-    assert call("one.jpg", "--network", "ssd_512_mobilenet1.0_voc").exit_code == 0
+    assert call("one.jpg", "--network", "yolo3_darknet53_coco").exit_code == 0
     answer = call("one.jpg", "--network", "resnet50_v1", "--task", "detect")
     assert answer.exit_code == 1 and "use predict.classify" in answer.stderr
 

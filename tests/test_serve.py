@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import dataclasses
 import gzip
 import importlib.util
 import io
@@ -20,6 +21,7 @@ import numpy as np
 import pytest
 
 from gluon_lessons import serve
+from gluon_lessons.zoo import catalogue
 
 pytest.importorskip("sagemaker_inference")
 import mxnet as mx
@@ -292,7 +294,7 @@ def test_awss_own_handler_serves_the_archive(tmp_path, monkeypatch):
 
     class Zoo:
         net, provenance = Thirds(), "made in a test"
-        entry = SimpleNamespace(task="detect", classes=["a", "b", "c"], size=30, build="ssd_mobilenet")
+        entry = dataclasses.replace(catalogue.entry("yolo3_mobilenet1.0_voc"), size=32)
 
     Zoo.net.hybridize()
     serve.archive(Zoo, tmp_path / "model.tar.gz")
@@ -332,7 +334,7 @@ def test_the_zoo_served_answers_what_predict_answers(tmp_path, name):
         ("temple", "jpeg", 0.02),
     ):
         (result,) = predictions(served, photos.path(photo).read_bytes(), f"image/{form}")
-        expected = json.loads(getattr(predict, predict.task_of(network))(photo, network).to_json())
+        expected = json.loads(predict.FUNCTIONS[network.entry.task](photo, network).to_json())
         assert result.keys() == expected.keys()
         kind = next(iter(expected))
         assert [item["name"] for item in result[kind]] == [item["name"] for item in expected[kind]]

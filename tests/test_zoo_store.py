@@ -24,7 +24,7 @@ from gluon_lessons.cli import main as cli
 from gluon_lessons.errors import LessonError
 from gluon_lessons.files import cache
 from gluon_lessons.zoo import catalogue, store
-from gluon_lessons.zoo.networks.same_layers import Misfit
+from gluon_lessons.zoo.same_layers import Misfit
 
 NAME = "mobilenet0.25"  # small, and GluonCV's
 PICTURE = mx.nd.array(np.random.default_rng(0).normal(0, 1, (1, 3, 64, 64)))
@@ -65,13 +65,14 @@ def world(tmp_path, monkeypatch, host, original):
     with zipfile.ZipFile(zipped, "w") as archive:
         archive.writestr(member, original.saved)
     host.files |= {"net.params.gz": original.exported, f"gluon/models/{member}.zip": zipped.getvalue()}
-    common = {"kind": "url", "reader": "mxnet_params", "port": "same_layers"}
+    common = {"kind": "url", "reader": "mxnet_params"}
     facts = {
         "hosts": {"djl": host.address(""), "gluon": host.address("gluon/models/")},
         "lessons": [NAME],
+        "families": {"classifier": "classify"},
         "networks": {
             NAME: {
-                "task": "classify",
+                "family": "classifier",
                 "dataset": "imagenet",
                 "size": 224,
                 "licence": "Apache-2.0",
@@ -365,7 +366,7 @@ class TestCommands:
             info.size = len(original.saved)
             archive.addfile(info, io.BytesIO(original.saved))
         source = {"kind": "npm", "package": "x", "version": "1", "member": "package/net.params"}
-        source |= {"sha256": cache.digest(brought), "reader": "mxnet_params", "port": "same_layers"}
+        source |= {"sha256": cache.digest(brought), "reader": "mxnet_params"}
         world["networks"][NAME]["sources"].insert(0, source)
         assert "the same as from the npm package x 1" in run("import", brought).output
         is_the_original(zoo.load(NAME), original)

@@ -106,7 +106,7 @@ def prepare(folder, names):
     for name in names:
         network = zoo.load(name)
         entry = network.entry
-        graph, _ = fast._graph(network)
+        graph, _ = fast.graph(network)
         if entry.task == "detect":
             np.save(folder / f"{name}.anchors.npy", boxes.anchors(network.net, entry.size, entry.size))
         inputs = set(graph.list_inputs())
@@ -130,9 +130,9 @@ def prepare(folder, names):
             quant_format=QuantFormat.QDQ,
             per_channel=True,
         )
-        scale, shift = predict._constants(entry.build)
-        about = {"task": entry.task, "size": entry.size, "classes": entry.classes, "scale": scale.tolist()}
-        about |= {"shift": shift.tolist(), "photo": str(photos.path(PHOTO[entry.task]))}
+        mean, deviation = np.array(entry.mean), np.array(entry.deviation)
+        about = {"task": entry.task, "size": entry.size, "classes": entry.classes, "scale": (1 / deviation).tolist()}
+        about |= {"shift": (-mean / deviation).tolist(), "photo": str(photos.path(PHOTO[entry.task]))}
         (folder / f"{name}.about.json").write_text(json.dumps(about))
 
 
@@ -168,12 +168,13 @@ def ours(folder, name):
     import mxnet as mx
 
     from gluon_lessons import fast, predict, zoo
+    from gluon_lessons.zoo import families
 
     plain = zoo.load(name)
     forms = {"plain": plain, "fused": fast.fused(plain), "int8": fast.int8(plain, calibration())}
     photo = about(folder, name)["photo"]
     data = mx.nd.array(np.load(folder / f"{name}.npy"))
-    answer = predict.classify if plain.entry.task == "classify" else predict.detect
+    answer = predict.FUNCTIONS[plain.entry.task]
 
     def run(net):
         outputs = net(data)
@@ -182,7 +183,7 @@ def ours(folder, name):
 
     tasks = {}
     for form, network in forms.items():
-        net = predict.body(network)
+        net = families.of(network.entry).body(network)
         tasks["network", form] = lambda net=net: run(net)
         tasks["photograph", form] = lambda network=network: answer(photo, network)
     return tasks
@@ -391,7 +392,9 @@ def elsewhere(network, file):
     set_default_logger_severity(3)
     session = InferenceSession(str(file), providers=["CPUExecutionProvider"])
     return dataclasses.replace(
-        network, net=lambda data: [mx.nd.array(output) for output in session.run(None, {"data": data.asnumpy()})]
+        network,
+        net=lambda data: [mx.nd.array(output) for output in session.run(None, {"data": data.asnumpy()})],
+        plain=network,
     )
 
 

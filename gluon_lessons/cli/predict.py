@@ -1,4 +1,4 @@
-"""The predict command: photographs in, tables and annotated pictures out, from a shell."""
+"""The command `predict`: photographs in, tables and annotated pictures out, from a shell."""
 
 import io
 import json
@@ -8,28 +8,38 @@ import click
 
 from gluon_lessons.errors import LessonError
 
-TASKS = ("classify", "detect", "segment", "poses")
+TASKS = ("classify", "detect", "segment", "pose")
 
 
 @click.command()
 @click.argument("photographs", nargs=-1, required=True, metavar="PHOTO...")
 @click.option("--task", type=click.Choice(TASKS), help="What to ask. Without it: what the network does, or detect.")
 @click.option("--network", metavar="NAME", help="A network of `gluon-lessons weights list`.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="For detect and poses: leave out what is less sure.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="For detect and pose: leave out what is less sure.")
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for the annotated pictures, or the file of one.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON a photograph, and draw nothing.")
-def command(photographs, task, network, threshold, out, as_json):
+def command(
+    photographs: tuple[str, ...],
+    task: str | None,
+    network: str | None,
+    threshold: float | None,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Say what is in a photograph, and draw it.
 
     PHOTO is a file, or the name of a sample, such as dog. The annotated picture lies beside the photograph, its name
     ending in the task; that of a sample lies here.
     """
-    predict, options = _predictor(task, network, threshold)
-    targets = [] if as_json else _targets(photographs, predict.__name__, out)
+    from gluon_lessons import predict
+
+    chosen, options = _chosen(task, network, threshold)
+    task = task or chosen.entry.task
+    targets = [] if as_json else _targets(photographs, task, out)
     failed, provenance = 0, None
     for index, photo in enumerate(photographs):
         try:
-            result = predict(photo, **options)
+            result = predict.FUNCTIONS[task](photo, chosen, **options)
             provenance = result.provenance
             if as_json:
                 click.echo(json.dumps({"photo": photo} | json.loads(result.to_json())))
@@ -48,17 +58,15 @@ def command(photographs, task, network, threshold, out, as_json):
         raise click.exceptions.Exit(1)
 
 
-def _predictor(task: str | None, network: str | None, threshold: float | None):
-    """The function that answers, and what it is told besides the photograph."""
+def _chosen(task: str | None, network: str | None, threshold: float | None):
+    """The network that answers, and what the function is told besides."""
     from gluon_lessons import predict, zoo
+    from gluon_lessons.zoo import catalogue
 
-    if network and task is None:
-        task = predict.task_of(zoo.load(network))
-    task = task or "detect"
-    if threshold is not None and task not in ("detect", "poses"):
-        raise click.UsageError(f"--threshold means nothing to {task}.")
-    options = {"network": zoo.load(network or predict.NETWORKS["pose" if task == "poses" else task])}
-    return getattr(predict, task), options | ({} if threshold is None else {"threshold": threshold})
+    entry = catalogue.entry(network or predict.NETWORKS[task or "detect"])
+    if threshold is not None and (task or entry.task) not in ("detect", "pose"):
+        raise click.UsageError(f"--threshold means nothing to {task or entry.task}.")
+    return zoo.load(entry.name), {} if threshold is None else {"threshold": threshold}
 
 
 def _targets(photographs: tuple[str, ...], task: str, out: Path | None) -> list[Path]:

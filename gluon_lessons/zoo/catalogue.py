@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from gluon_lessons.errors import LessonError
 
+MEAN = (255 * 0.485, 255 * 0.456, 255 * 0.406)  # of ImageNet's pixels, red first
+DEVIATION = (255 * 0.229, 255 * 0.224, 255 * 0.225)
+
 
 class UnknownNetwork(LessonError):
     """A name that the catalogue does not have."""
@@ -26,13 +29,14 @@ class Source:
     """One place that serves the weights of one network, and what it takes to make Gluon parameters of them.
 
     The hash is that of `member` where there is one, else of what the address or the registry sends; for npm it is the
-    tarball's. `folder` comes along with the member that is read. `edition` is raised when the reader or the port starts
-    to make other parameters, so that old ones are made anew.
+    tarball's. `folder` comes along with the member that is read. `reader` is a module of `readers`, `converter` the
+    module of `networks` that names what it reads as Gluon does; without one the file holds the network's own layers.
+    `edition` is raised when either starts to make other parameters, so that old ones are made anew.
     """
 
     kind: str
     reader: str
-    port: str
+    converter: str = ""
     package: str = ""
     version: str = ""
     address: str = ""
@@ -52,7 +56,7 @@ class Source:
     @property
     def recipe(self) -> str:
         """The same as long as the same file is turned into parameters in the same way."""
-        return f"{self.hash} {self.member} {self.reader} {self.port} {self.edition}"
+        return f"{self.hash} {self.member} {self.reader} {self.converter or 'same_layers'} {self.edition}"
 
     @property
     def by_hand(self) -> str:
@@ -66,16 +70,24 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Entry:
-    """One network with weights: `task` is classify, detect, segment or pose; `size` the side of its input in pixels."""
+    """One network with weights.
+
+    `family` is the module of `families` that knows how to use it, `task` what that is for: classify, detect, segment or
+    pose. `size` is the side of its input in pixels; `mean` and `deviation` are those of the pixels that it was trained
+    on, from 0 to 255, red first.
+    """
 
     name: str
+    family: str
     task: str
     dataset: str
     size: int | tuple[int, int]
     licence: str
     about: str
     sources: tuple[Source, ...]
-    build: str  # the module of `ports` that makes the network, and after a colon which one of those it makes
+    build: str  # the module of `networks` that makes the network, and after a colon which one of those it makes
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
 
     @property
     def published(self) -> Published | None:
@@ -112,13 +124,16 @@ def entry(name: str) -> Entry:
     size = facts["size"]
     return Entry(
         name=name.lower(),
-        task=facts["task"],
+        family=facts["family"],
+        task=_data()["families"][facts["family"]],
         dataset=facts["dataset"],
         size=size if isinstance(size, int) else tuple(size),
         licence=facts["licence"],
         about=facts["about"],
         sources=tuple(_source(source, facts) for source in facts["sources"]),
         build=facts.get("build", f"gluon_zoo:{name.lower()}"),
+        mean=tuple(facts.get("mean", MEAN)),
+        deviation=tuple(facts.get("deviation", DEVIATION)),
     )
 
 

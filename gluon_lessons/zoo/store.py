@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import importlib
 import json
 import shutil
 import tempfile
@@ -11,9 +10,11 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
+from gluon_lessons import compat
+from gluon_lessons.context import device
 from gluon_lessons.errors import LessonError
 from gluon_lessons.files import cache, fetch
-from gluon_lessons.zoo import catalogue, networks
+from gluon_lessons.zoo import catalogue
 from gluon_lessons.zoo.catalogue import Entry, Source
 from gluon_lessons.zoo.readers import mxnet_params
 
@@ -61,11 +62,16 @@ class Provenance:
 
 @dataclasses.dataclass(frozen=True)
 class Network:
-    """A network that is ready to predict, its entry in the catalogue, and where its weights came from."""
+    """A network that is ready to predict, its entry in the catalogue, and where its weights came from.
+
+    A quick form that `fast` makes has the network that it was made of as `plain`; its `net` is then what the family
+    computes fast of it, which may be less than all.
+    """
 
     net: Any  # a HybridBlock; MXNet is imported when the first network is built
     entry: Entry
     provenance: Provenance
+    plain: "Network | None" = None
 
 
 _loaded: dict[str, Network] = {}
@@ -74,8 +80,6 @@ _loading = threading.RLock()
 
 def load(name: str) -> Network:
     """The network of that name, ready to predict. The second call gives the same object."""
-    from gluon_lessons import device
-
     entry = catalogue.entry(name)
     with _loading:
         if entry.name not in _loaded:
@@ -89,8 +93,8 @@ def load(name: str) -> Network:
 
 def build(entry: Entry, classes: list[str] | None = None):
     """The network without weights, for its own classes or for others."""
-    port, variant = networks.module(entry.build), entry.build.partition(":")[2]
-    return port.build(classes or entry.classes, *filter(None, [variant]))
+    module, _, variant = entry.build.partition(":")
+    return _network_module(module).build(classes or entry.classes, *filter(None, [variant]))
 
 
 def obtain(name: str, folder: Path | None = None) -> tuple[Path, Provenance]:
@@ -162,9 +166,9 @@ def _take_on_trust(file: Path, entry: Entry, folder: Path) -> tuple[Path, Proven
     reader = _ENDINGS.get(file.suffix)
     if reader is None:
         raise NoWeights(f"{file.name} has none of the endings of a weight file: {' '.join(_ENDINGS)}.")
-    port = next((source.port for source in entry.sources if source.reader == reader), "same_layers")
+    converter = next((source.converter for source in entry.sources if source.reader == reader), "")
     sha256 = cache.digest(file)
-    source = Source(kind="file", sha256=sha256, reader=reader, port=port, licence="unknown")
+    source = Source(kind="file", sha256=sha256, reader=reader, converter=converter, licence="unknown")
     with cache.lock(folder / entry.name), cache.explained(folder / entry.name):
         try:
             return _make(entry, source, file, folder, f"{file.name}, brought by hand (SHA-256 {sha256[:8]})")
@@ -239,13 +243,18 @@ def _make(entry: Entry, source: Source, path: Path, folder: Path, origin: str) -
     return target, provenance
 
 
+def _network_module(name: str):
+    return compat.import_module(f"gluon_lessons.zoo.networks.{name}")
+
+
 def _named_as_gluon(net, source: Source, path: Path):
     from mxnet.gluon import Constant
 
-    reader = importlib.import_module(f"gluon_lessons.zoo.readers.{source.reader}")
-    port = networks.module(source.port)
-    tensors = reader.read(path)
-    arrays = port.fit(tensors, net) if hasattr(port, "fit") else port.convert(tensors)
+    tensors = compat.import_module(f"gluon_lessons.zoo.readers.{source.reader}").read(path)
+    if source.converter:
+        arrays = _network_module(source.converter).convert(tensors)
+    else:
+        arrays = compat.import_module("gluon_lessons.zoo.same_layers").fit(tensors, net)
     for name, parameter in net._collect_params_with_prefix().items():
         if isinstance(parameter, Constant):
             arrays.setdefault(name, parameter.value.asnumpy())

@@ -1,25 +1,13 @@
-"""The ports' room: a module for each network, which builds it and names foreign weights as Gluon does.
+"""The networks: a module for each (or for several that are built alike), which names foreign weights as Gluon does.
 
 `build(classes)` makes the uninitialised network; `convert(tensors)` gives the arrays that its `load_parameters` wants.
 """
-
-import importlib
-import threading
 
 import numpy as np
 
 # GluonCV's networks expect (pixel / 255 - mean) / deviation, red first.
 MEAN = np.array([0.485, 0.456, 0.406])
 DEVIATION = np.array([0.229, 0.224, 0.225])
-
-# The modules of MXNet and GluonCV import one another in circles, which Python cannot untangle from two threads at once.
-_importing = threading.Lock()
-
-
-def module(build):
-    """The port that a `build` of the catalogue names, as in `torchvision_segmentation:fcn`."""
-    with _importing:
-        return importlib.import_module(f"{__name__}.{build.partition(':')[0]}")
 
 
 def accept_normalized_input(weight, bias, scale, shift):

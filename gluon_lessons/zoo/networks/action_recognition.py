@@ -1,4 +1,4 @@
-"""The port of GluonCV's action classifiers, whose own functions always fetch weights for the base first."""
+"""GluonCV's action classifiers, whose own functions always fetch weights for the base first."""
 
 from gluoncv.model_zoo.action_recognition.actionrec_inceptionv3 import ActionRecInceptionV3
 from gluoncv.model_zoo.action_recognition.actionrec_vgg16 import ActionRecVGG16

@@ -1,4 +1,4 @@
-"""The CenterNet port: CenterNet on MobileNetV3 from plain Gluon blocks, with the weights of its TensorFlow.js graph.
+"""CenterNet on MobileNetV3 from plain Gluon blocks, with the weights of its TensorFlow.js graph.
 
 The network has no anchors. A map for each class says how likely the centre of such a thing is at each place, four more
 say how far the left, top, right and bottom of the thing are from there.
@@ -8,9 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from mxnet.gluon import HybridBlock, nn
-
-# The first convolution takes pixels as they are, from 0 to 255.
-MEAN, DEVIATION = (0, 0, 0), (1 / 255,) * 3
 
 STRIDE = 4  # pixels between two places of the maps
 MOST = 100  # things in a picture

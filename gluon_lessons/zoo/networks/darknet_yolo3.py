@@ -1,4 +1,4 @@
-"""The YOLO port: GluonCV's `yolo3_darknet53_coco` with the weights of Darknet's `yolov3.weights`.
+"""GluonCV's `yolo3_darknet53_coco` with the weights of Darknet's `yolov3.weights`.
 
 Darknet's file has no names: the layers follow each other as in its plan of the network, each normalized convolution as
 beta, gamma, mean, variance and weights, each plain one as bias and weights. Both sides number anchors, coordinates and
@@ -8,7 +8,7 @@ classes alike.
 import numpy as np
 
 from gluon_lessons.zoo.networks import accept_normalized_input
-from gluon_lessons.zoo.networks.same_layers import Misfit
+from gluon_lessons.zoo.same_layers import Misfit
 
 _EPSILON, _DARKNET_EPSILON = 1e-5, 1e-6
 _REPEATS = (1, 2, 8, 8, 4)  # residual blocks a stage of the base

@@ -1,4 +1,4 @@
-"""The DeepLab port: GluonCV's `mobilenetv2_1.0`, dilated, under a DeepLabV3 head, with TensorFlow's weights for VOC."""
+"""GluonCV's `mobilenetv2_1.0`, dilated, under a DeepLabV3 head, with TensorFlow's weights for VOC."""
 
 import numpy as np
 from gluoncv.model_zoo import get_model

@@ -1,13 +1,10 @@
-"""The EfficientNet port: EfficientNet-Lite from plain Gluon blocks, with the weights of its PyTorch checkpoints."""
+"""EfficientNet-Lite from plain Gluon blocks, with the weights of its PyTorch checkpoints."""
 
 import math
 
 import numpy as np
 from gluoncv.nn import ReLU6
 from mxnet.gluon import HybridBlock, nn
-
-# It was trained on (pixel - 127) / 128, which in GluonCV's terms, pixels from 0 to 1, is this mean and deviation.
-MEAN, DEVIATION = (127 / 255,) * 3, (128 / 255,) * 3
 
 # How many times as wide, and as deep, as the smallest of the family.
 SCALES = {"efficientnet_lite0": (1.0, 1.0), "efficientnet_lite2": (1.1, 1.2)}

@@ -1,4 +1,4 @@
-"""The pose port: PoseNet on a three-quarter-wide MobileNet, with Google's weights for the 17 COCO keypoints."""
+"""PoseNet on a three-quarter-wide MobileNet, with Google's weights for the 17 COCO keypoints."""
 
 import numpy as np
 from gluoncv.nn import ReLU6

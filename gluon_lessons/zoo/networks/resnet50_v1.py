@@ -1,4 +1,4 @@
-"""The ResNet port: GluonCV's `resnet50_v1` with the weights of Keras' ResNet50.
+"""GluonCV's `resnet50_v1` with the weights of Keras' ResNet50.
 
 Both are the first version of the network, with the stride in the 1x1 convolution. Keras gives every convolution a bias;
 where GluonCV has none, the batch normalization that follows takes it over, as part of the mean that it subtracts.

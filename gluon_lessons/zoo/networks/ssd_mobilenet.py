@@ -1,4 +1,4 @@
-"""The SSD port: GluonCV's `ssd_300_mobilenet1.0_voc` with the weights of the Caffe model MobileNet-SSD.
+"""GluonCV's `ssd_300_mobilenet1.0_voc` with the weights of the Caffe model MobileNet-SSD.
 
 The Caffe file has no batch normalization left (it was merged into the convolutions), so here each one only adds a bias.
 """

@@ -1,4 +1,4 @@
-"""The port of torchvision's segmentation networks: GluonCV's FCN and DeepLabV3 on the plain ResNet-50 that they use.
+"""torchvision's segmentation networks: GluonCV's FCN and DeepLabV3 on the plain ResNet-50 that they use.
 
 The weights fit exactly, and the scores are enlarged to the picture by torchvision's rule for the corners.
 """

@@ -1,4 +1,4 @@
-"""The ported networks do what the originals do: against OpenCV and PyTorch, on photographs, and on known truth."""
+"""The networks do what the originals do: against OpenCV and PyTorch, on photographs, and on known truth."""
 
 import functools
 import subprocess
@@ -15,10 +15,10 @@ from gluon_lessons import photos
 from gluon_lessons.errors import LessonError
 from gluon_lessons.files import clients, fetch
 from gluon_lessons.zoo import catalogue, store
-from gluon_lessons.zoo.networks import DEVIATION, MEAN, efficientnet_lite, posenet, ssd_mobilenet
+from gluon_lessons.zoo.networks import DEVIATION, MEAN, posenet, ssd_mobilenet
 from gluon_lessons.zoo.readers import caffe
 
-PORTS = (
+NETWORKS = (
     "ssd_300_mobilenet1.0_voc",
     "centernet_mobilenetv3_coco",
     "efficientnet_lite0",
@@ -33,6 +33,7 @@ SSD_HASHES = {
     "prototxt.txt": "e781559c4f5beaec2a486ccd952af5b6fa408e9498761bf5f4fb80b4e9f0d25e",
 }
 LITES = ("efficientnet_lite0", "efficientnet_lite2")
+LITE_MEAN, LITE_DEVIATION = 127 / 255, 128 / 255
 CAFFE_SCALE, CAFFE_MEAN = 0.007843, 127.5
 # Central pieces of these were shown to the PyTorch originals, see test_the_original_of_a_lite_network_still_says_so.
 GOLDEN = Path(__file__).parent / "data"
@@ -61,8 +62,8 @@ with ThreadPoolExecutor(len(entries)) as pool:
 
 
 def test_threads_that_are_the_first_to_need_gluoncv_all_get_it():
-    crowd = subprocess.run([sys.executable, "-c", CROWD, *PORTS], capture_output=True, text=True, timeout=120)
-    assert (crowd.returncode, crowd.stdout) == (0, f"{len(PORTS)}\n"), crowd.stderr
+    crowd = subprocess.run([sys.executable, "-c", CROWD, *NETWORKS], capture_output=True, text=True, timeout=120)
+    assert (crowd.returncode, crowd.stdout) == (0, f"{len(NETWORKS)}\n"), crowd.stderr
 
 
 @functools.cache
@@ -121,16 +122,16 @@ def central(picture, size=224):
 # All of them: what a network of this house must be able to do.
 
 
-@pytest.mark.parametrize("name", PORTS)
-def test_a_port_gives_every_parameter_its_weights_whatever_was_built_before(name):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_gives_every_parameter_its_weights_whatever_was_built_before(name):
     first, second = (store.build(catalogue.entry(name))._collect_params_with_prefix() for _ in range(2))
     filled = network(name)._collect_params_with_prefix()
     assert list(first) == list(second) == list(filled)
     assert all(np.isfinite(parameter.data().asnumpy()).all() for parameter in filled.values())
 
 
-@pytest.mark.parametrize("name", PORTS)
-def test_a_port_exports_and_fuses_without_changing_its_mind(name, tmp_path):
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_network_exports_and_fuses_without_changing_its_mind(name, tmp_path):
     net = network(name)
     size = {"ssd_300_mobilenet1.0_voc": 300, "deeplab_mobilenetv2_voc": 129, "posenet_mobilenet0.75": 129}.get(
         name, 224
@@ -260,7 +261,7 @@ def test_ssd_anchors_are_caffes_boxes():
 
 def golden_input(name):
     pieces = np.stack([central(photo(each), catalogue.entry(name).size) for each in GOLDEN_PHOTOS]) / 255
-    return ((pieces - efficientnet_lite.MEAN) / efficientnet_lite.DEVIATION).transpose(0, 3, 1, 2).astype("f4")
+    return ((pieces - LITE_MEAN) / LITE_DEVIATION).transpose(0, 3, 1, 2).astype("f4")
 
 
 @pytest.mark.parametrize("name", LITES)
@@ -304,7 +305,7 @@ def test_classifiers_know_known_things(classifier, name, expected):
     picture, size = photo(name), catalogue.entry(classifier).size
     scale = size / 0.875 / min(picture.shape[:2])
     picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    own = (efficientnet_lite.MEAN, efficientnet_lite.DEVIATION) if classifier in LITES else ()
+    own = (LITE_MEAN, LITE_DEVIATION) if classifier in LITES else ()
     scores = network(classifier)(batch(central(picture, size), *own)).asnumpy()[0]
     assert catalogue.entry(classifier).classes[scores.argmax()] in expected
 

@@ -1,4 +1,4 @@
-"""The port for files that hold the very layers of a Gluon network, whatever they are called.
+"""Files that hold the very layers of a Gluon network, whatever they are called.
 
 GluonCV's own files do: named by structure, with full prefixes, or exported, where the prefixes are counted otherwise.
 So do the checkpoints of torchvision and timm of networks that both sides have; their layers come in Gluon's order.

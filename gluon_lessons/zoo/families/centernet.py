@@ -1,0 +1,21 @@
+"""CenterNet: a map of each class's centres and four of distances, from which boxes are read without anchors."""
+
+from gluon_lessons.errors import LessonError
+from gluon_lessons.zoo.families.detector import Detector, fields
+from gluon_lessons.zoo.networks.centernet_mobilenetv3 import found
+
+
+class CenterNet(Detector):
+    """The network ends with the steps of `decode` on all places; here only the likely ones go through them."""
+
+    def body(self, network):
+        return network.net.maps if network.plain is None else network.net
+
+    def decode(self, outputs, network, seen, size, *, threshold: float = 0.5, overlap: float | None = None):
+        if overlap is not None:
+            raise LessonError(f"{network.entry.name} finds each thing once: leave the overlap out, or take an SSD.")
+        classes, scores, corners = found(*(output.asnumpy() for output in outputs), threshold)
+        return fields(network.entry, classes, scores, corners, seen, size)
+
+
+FAMILY = CenterNet()

@@ -1,0 +1,24 @@
+"""PoseNet: the keypoints of everybody in a picture at once, then sorted into people."""
+
+from gluon_lessons.zoo.catalogue import Entry
+from gluon_lessons.zoo.families.base import Family, normalization
+from gluon_lessons.zoo.families.people import fields
+from gluon_lessons.zoo.families.picture import Picture
+from gluon_lessons.zoo.networks.posenet import STRIDE, decode
+
+
+class PoseNet(Family):
+    fixed_size = False
+    not_served = "the script of an endpoint classifies, finds boxes and segments, and sorts no keypoints into people."
+    not_quantized = "its convolutions have no batch normalization to join, which is what 8-bit integers are used for."
+    not_compared = "poses have no comparison: look at `people` of both results."
+
+    def picture(self, entry: Entry) -> Picture:
+        return Picture(entry.size, **normalization(entry), fit="long", stride=STRIDE)
+
+    def decode(self, outputs, network, seen, size, *, threshold: float = 0.3):
+        people = decode(*(output.asnumpy() for output in outputs)) * [size[1] / seen[1], size[0] / seen[0], 1]
+        return fields(network.entry, people, threshold)
+
+
+FAMILY = PoseNet()
