@@ -21,6 +21,7 @@ class Family:
     """
 
     fixed_size = True  # of the input, so that memory can be planned once
+    whole = True  # whether the body is all of the network
     not_served = ""  # why no endpoint can run it
     not_fused = ""  # why `fast.fused` cannot
     not_quantized = ""  # why `fast.int8` cannot
@@ -70,6 +71,10 @@ class Family:
         """Refuse what an endpoint could not run."""
         if self.not_served:
             raise LessonError(f"No endpoint can run {network.entry.name}: {self.not_served}")
+        if network.plain is not None and not self.whole:
+            raise LessonError(
+                f"An endpoint fuses {network.entry.name} itself: give it the plain network, as zoo.load returns it."
+            )
 
 
 def normalization(entry: Entry) -> dict[str, tuple[float, ...]]:

@@ -8,6 +8,8 @@ from gluon_lessons.zoo.networks.centernet_mobilenetv3 import found
 class CenterNet(Detector):
     """The network ends with the steps of `decode` on all places; here only the likely ones go through them."""
 
+    whole = False
+
     def body(self, network):
         return network.net.maps if network.plain is None else network.net
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 import numpy as np
 
 from gluon_lessons import boxes
-from gluon_lessons.errors import LessonError
 from gluon_lessons.zoo.families.detector import Detector, fields
 
 OVERLAP = 0.45  # of two boxes of one class that overlap by more, only the surer one stays
@@ -18,6 +17,8 @@ _deriving = threading.RLock()
 class SSD(Detector):
     """GluonCV's network ends with the steps of `decode` on all its boxes; here only the likely ones go through them."""
 
+    whole = False
+
     def body(self, network):
         return _body(network.net) if network.plain is None else network.net
 
@@ -27,12 +28,6 @@ class SSD(Detector):
         chances, offsets = (output.asnumpy() for output in outputs)
         classes, scores, corners = boxes.found(chances, offsets, anchors, threshold, overlap)
         return fields(network.entry, classes, scores, corners, seen, size)
-
-    def check_served(self, network):
-        if network.plain is not None:
-            raise LessonError(
-                f"An endpoint fuses {network.entry.name} itself: give it the plain network, as zoo.load returns it."
-            )
 
 
 def _body(ssd) -> boxes.SSDBody:
