@@ -46,7 +46,7 @@ mutants: setup needs  ## break the code in small ways and see whether the tests 
 	$(BIN)/python tools/mutants.py --seed $(or $(SEED),1) --count $(or $(COUNT),300) $(MODULES)
 
 clean:  ## remove the environments and everything built; fetched weights stay
-	rm -rf .venv .venv-* .venv*.lock .pytest_cache .ruff_cache build dist site
+	rm -rf .venv .venv-* .venv*.before .venv*.lock .pytest_cache .ruff_cache build dist site
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Any Python 3 can begin: the set-up itself finds the one that the course needs, or says what is missing.

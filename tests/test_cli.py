@@ -1,4 +1,4 @@
-"""The command line: quick to answer, rooms entered on demand, mistakes told in a sentence."""
+"""The command line: quick to answer, modules imported on demand, mistakes told in a sentence."""
 
 import json
 import subprocess
@@ -9,13 +9,14 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from gluon_lessons import errors
 from gluon_lessons.cli import main as cli
 from gluon_lessons.errors import LessonError
 
 SETTINGS = cli.ROOT / "gluon_lessons" / "lab" / "overrides.json"
 
 
-def test_help_names_every_room_and_enters_none():
+def test_help_names_every_command_and_imports_none():
     code = """
 import sys
 from gluon_lessons.cli.main import main
@@ -30,7 +31,7 @@ finally:
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
-def test_every_room_is_there(name):
+def test_every_command_is_there(name):
     assert isinstance(cli.main.get_command(None, name), click.Command)
 
 
@@ -42,14 +43,14 @@ def test_an_unknown_command_is_refused():
 
 def test_a_mistake_is_one_sentence_on_stderr_and_exit_1(monkeypatch):
     def fail(**_):
-        raise LessonError("The disk is full: free some room.")
+        raise LessonError("The disk is full: free some space.")
 
     monkeypatch.setattr(cli.run, "callback", fail)
     answer = CliRunner().invoke(cli.main, ["run"])
-    assert (answer.exit_code, answer.stdout, answer.stderr) == (1, "", "The disk is full: free some room.\n")
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (1, "", "The disk is full: free some space.\n")
 
 
-def test_run_hands_the_lessons_to_the_press():
+def test_run_executes_the_lessons_that_are_named():
     done = subprocess.run(
         [sys.executable, "-c", "from gluon_lessons.cli.main import main; main()", "run", "99-nowhere"],
         capture_output=True,
@@ -75,6 +76,53 @@ def test_lab_fetches_the_missing_weights_and_opens_the_first_lesson_on_this_mach
     assert "--LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb" in done
     assert f"--LabApp.app_settings_dir={SETTINGS.parent}" in done
     assert done[-1] == "--no-browser"
+
+
+def test_lab_opens_without_a_network_and_says_which_lessons_must_wait(monkeypatch, tmp_path):
+    from gluon_lessons import predict
+    from gluon_lessons.zoo import store
+
+    def notebook(code):
+        return json.dumps(
+            {"cells": [{"cell_type": "markdown", "source": "far"}, {"cell_type": "code", "source": [code]}]}
+        )
+
+    (tmp_path / "notebooks").mkdir()
+    for name, code in {"00-start-here": "predict.detect('dog')", "01-a": "nd.zeros(3)", "12-b": "load('far')"}.items():
+        (tmp_path / "notebooks" / f"{name}.ipynb").write_text(notebook(code))
+    asked, started = [], []
+
+    def offline(name):
+        asked.append(name)
+        raise LessonError(f"{name} cannot be fetched: connect to the internet.")
+
+    monkeypatch.setattr(predict, "NETWORKS", {"detect": "far", "pose": "farther"})
+    monkeypatch.setattr(store, "find", lambda name: None)
+    monkeypatch.setattr(store, "obtain", offline)
+    monkeypatch.setattr(cli, "ROOT", tmp_path)
+    monkeypatch.setattr(cli.os, "execv", lambda program, command: started.append(command))
+    answer = CliRunner().invoke(cli.main, ["lab"], catch_exceptions=False)
+    assert (answer.exit_code, asked, len(started)) == (0, ["far", "farther"], 1)
+    assert "far cannot be fetched: connect to the internet." in answer.stderr
+    assert "The weights of far are missing; lessons 00, 12 want them.\n" in answer.stderr
+    assert "All other lessons run. `" in answer.stderr
+    assert "weights fetch --lessons` fetches what is missing.\n" in answer.stderr
+
+
+def test_a_command_in_a_message_can_be_typed_as_it_stands(monkeypatch, tmp_path):
+    own = cli.ROOT / ".venv-of-a-test"
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.setattr(sys, "prefix", str(own))
+    assert errors.command("doctor") == ".venv-of-a-test/bin/gluon-lessons doctor"
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert errors.command("doctor") == f"{tmp_path}/bin/gluon-lessons doctor"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gluon-lessons").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "gluon-lessons").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert errors.command("doctor") == "gluon-lessons doctor"
+    monkeypatch.setattr(sys, "prefix", str(own))  # another environment's is first in the path
+    assert errors.command("doctor") == ".venv-of-a-test/bin/gluon-lessons doctor"
 
 
 def test_what_lab_sets_jupyterlab_knows():

@@ -6,6 +6,7 @@ import importlib.util
 import pytest
 from click.testing import CliRunner
 
+from gluon_lessons import errors
 from gluon_lessons.cli import doctor
 from gluon_lessons.cli.doctor import BROKEN, OK, OPTIONAL
 
@@ -56,7 +57,7 @@ def test_the_systems_that_mxnet_has_builds_for(monkeypatch, name, machine, relea
     line = doctor.system()
     assert line.state == state
     assert bool(line.cure) == (state == BROKEN and name != "Linux")
-    assert ("WSL" in line.seen) == ("microsoft" in release)
+    assert ("under WSL" in line.seen) == ("microsoft" in release)
 
 
 @pytest.mark.parametrize("check", [doctor.numpy, doctor.mxnet, doctor.gluoncv, doctor.opencv])
@@ -120,7 +121,7 @@ def test_a_gpu_that_mxnet_cannot_use_gets_the_other_build(elsewhere):
 def test_missing_weights_are_fetched_on_use_and_a_broken_zoo_is_broken(elsewhere):
     elsewhere.answers[doctor.MISSING_WEIGHTS] = (True, "resnet50_v1 efficientnet_lite0")
     line = doctor.weights()
-    assert (line.state, line.cure) == (OPTIONAL, "gluon-lessons weights fetch --lessons")
+    assert (line.state, line.cure) == (OPTIONAL, errors.command("weights fetch --lessons"))
     assert "resnet50_v1 efficientnet_lite0" in line.seen
     elsewhere.answers[doctor.MISSING_WEIGHTS] = (False, "ImportError: numpy")
     assert doctor.weights().state == BROKEN

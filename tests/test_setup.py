@@ -4,6 +4,7 @@ Nothing is installed here; the installer is stood in for.
 """
 
 import importlib.util
+import os
 import shutil
 import signal
 import subprocess
@@ -14,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
+from gluon_lessons import supported
 
-import supported  # noqa: E402  (a script folder, not a package)
+ROOT = Path(__file__).parent.parent
+TAKEN = tuple(supported.PYTHONS)
 
 
 def load():
@@ -77,6 +78,8 @@ def python_that_says(folder, name, version):
         ((3, 13), "linux", "aarch64", "this is Python 3.13: install Python 3.12"),
         ((3, 12), "win32", "AMD64", "install WSL (`wsl --install`)"),
         ((3, 12), "darwin", "arm64", "no build for Apple silicon"),
+        ((3, 12), "linux", "riscv64", "MXNet has no build for linux on riscv64: use Linux on x86_64 or aarch64."),
+        ((3, 12), "freebsd14", "x86_64", "no build for freebsd14 on x86_64"),
     ],
 )
 def test_where_the_course_runs(version, system, machine, words):
@@ -106,6 +109,35 @@ def test_a_python_that_does_not_fit_is_refused_in_a_sentence(tmp_path, monkeypat
     assert "\n" not in str(refusal.value)
 
 
+PYENV = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser()
+OTHERS = [path for path in sorted(PYENV.glob("versions/3.*/bin/python")) if not path.parts[-3].startswith(TAKEN)]
+
+
+@pytest.mark.parametrize("python", OTHERS, ids=lambda path: path.parts[-3])
+@pytest.mark.parametrize("also_asked", [False, True])
+def test_every_other_python_that_is_here_refuses_in_one_sentence(tmp_path, python, also_asked):
+    """It runs the set-up itself, and the file may be one that it cannot compile."""
+    version = ".".join(python.parts[-3].split(".")[:2])
+    environment = {"PATH": str(tmp_path), "PYENV_ROOT": str(tmp_path)}
+    python_that_says(tmp_path, "python3", version)
+    if also_asked:
+        environment["PYTHON"] = str(python)
+    done = subprocess.run(
+        [python, "-S", ROOT / "tools" / "setup.py", "--venv", tmp_path / "venv"],
+        env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (1, "")
+    seen = f"{python} is Python {version}" if also_asked else f"here is only Python {version}"
+    assert done.stderr.strip().startswith(f"Gluon Lessons runs on Python 3.11 or 3.12, and {seen}: install Python 3.12")
+    assert len(done.stderr.strip().splitlines()) == 1
+    refused = subprocess.run(
+        [python, "-S", "-c", "import backend"], env={"PYTHONPATH": str(ROOT / "tools")}, capture_output=True, text=True
+    )
+    assert refused.returncode == 1
+    assert f"this is Python {version}: install Python 3.12" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
 def test_the_first_python_that_fits_is_taken_and_a_hollow_shim_is_passed_over(tmp_path, monkeypatch):
     python_that_says(tmp_path, "python3", "3.13")
     (tmp_path / "python3.11").write_text("#!/bin/sh\nexit 127\n")
@@ -125,7 +157,9 @@ def test_on_windows_it_names_wsl(monkeypatch, capsys):
 
 
 def test_the_packages_own_build_refuses_in_the_same_words(monkeypatch):
-    monkeypatch.setattr(supported, "problem", lambda: "Install WSL.")
+    import setup
+
+    monkeypatch.setattr(setup.supported, "problem", lambda: "Install WSL.")
     monkeypatch.delitem(sys.modules, "backend", raising=False)
     with pytest.raises(SystemExit, match=r"Install WSL\."):
         importlib.import_module("backend")
@@ -207,7 +241,7 @@ def test_an_interrupted_set_up_is_completed_by_the_next_call(course, monkeypatch
     (course.ROOT / ".venv" / "half.txt").write_text("left behind")
     monkeypatch.setattr(course, "carry_out", whole)
     assert course.main([]) == 0
-    assert "Removing the .venv that is here: it is unfinished" in capsys.readouterr().err
+    assert "Removing the .venv that is here: it is unfinished." in capsys.readouterr().err
     assert not (course.ROOT / ".venv" / "half.txt").exists()
     assert course.is_ready(course.ROOT / ".venv")
 
@@ -233,14 +267,80 @@ with setup.only_one(Path({str(tmp_path)!r}) / ".venv"):
     assert waited > 0.2
 
 
+def outdated(course):
+    """An environment that works, made from files that have changed since."""
+    course.main([])
+    course.done.clear()
+    (course.ROOT / ".venv" / "mine.txt").write_text("kept")
+    change(course.ROOT / "requirements.lock", "click==", "click== ")
+    return course.ROOT / ".venv"
+
+
+@pytest.mark.parametrize("failure", ["SetupError", "KeyboardInterrupt", "RuntimeError"])
+@pytest.mark.parametrize("step", ["make_venv", "carry_out", "finish"])
+def test_an_environment_that_works_comes_back_when_no_new_one_can_be_made(course, monkeypatch, capsys, step, failure):
+    venv = outdated(course)
+    error = {"SetupError": course.SetupError("The disk is full."), "KeyboardInterrupt": KeyboardInterrupt()}
+
+    def fail(venv, *_):
+        (venv / "half.txt").parent.mkdir(exist_ok=True)
+        (venv / "half.txt").write_text("half")
+        raise error.get(failure) or RuntimeError("unforeseen")
+
+    monkeypatch.setattr(course, step, fail)
+    if failure == "RuntimeError":
+        with pytest.raises(RuntimeError):
+            course.main([])
+    else:
+        assert course.main([]) in (1, 130)
+    assert (venv / "mine.txt").read_text() == "kept"
+    assert course.in_venv(venv).exists()
+    assert not (venv / "half.txt").exists()
+    assert not (course.ROOT / ".venv.before").exists()
+    assert "The .venv from before is back" in capsys.readouterr().err
+
+
+def test_an_environment_that_works_is_not_replaced_by_one_that_does_not(course, monkeypatch, capsys):
+    venv = outdated(course)
+    monkeypatch.setattr(course, "runs", lambda venv, code: "mxnet" not in code)
+    assert course.main([]) == 1
+    assert (venv / "mine.txt").exists()
+    assert "The new environment does not import MXNet." in capsys.readouterr().err
+
+
+def test_an_environment_set_aside_by_a_killed_set_up_comes_back_too(course, monkeypatch):
+    venv = outdated(course)
+    venv.rename(course.ROOT / ".venv.before")  # and killed, while the new one was half there
+    venv.mkdir()
+    monkeypatch.setattr(course, "make_venv", lambda *_: (_ for _ in ()).throw(course.SetupError("No network.")))
+    assert course.main([]) == 1
+    assert (venv / "mine.txt").exists()
+
+
+def test_a_new_environment_that_works_takes_its_place(course):
+    venv = outdated(course)
+    assert course.main([]) == 0
+    assert "venv" in course.done
+    assert not (venv / "mine.txt").exists()
+    assert not (course.ROOT / ".venv.before").exists()
+
+
 # ---- what can go wrong
 
 
 def test_too_small_a_disk_is_refused_before_anything_is_fetched(course, monkeypatch, capsys):
     monkeypatch.setattr(course.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=1.2e9))
     assert course.main([]) == 1
-    assert f"needs 4 GB and {course.ROOT} has 1.2 GB free: make room" in capsys.readouterr().err
+    assert f"needs 4 GB and {course.ROOT} has 1.2 GB free: free some space and" in capsys.readouterr().err
     assert course.done == []
+
+
+def test_too_small_a_disk_leaves_the_environment_that_is_here(course, monkeypatch, capsys):
+    venv = outdated(course)
+    monkeypatch.setattr(course.shutil, "disk_usage", lambda folder: types.SimpleNamespace(free=1.2e9))
+    assert course.main([]) == 1
+    assert "(`make clean` removes the environment that is here)" in capsys.readouterr().err
+    assert (venv / "mine.txt").exists()
 
 
 INSTALLERS_LAST_WORDS = {
@@ -255,7 +355,7 @@ INSTALLERS_LAST_WORDS = {
     ),
     "a full disk": (
         "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device",
-        "The disk is full: make room (the environment needs 4 GB) and ",
+        "The disk is full: free 4 GB for the environment and ",
     ),
     "another file": (
         "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.",

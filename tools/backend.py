@@ -3,7 +3,7 @@
 `pip install .` thus says in one sentence what to do, before it fetches anything or fails for want of a wheel.
 """
 
-import supported
+from setup import supported
 
 if supported.problem():
     raise SystemExit(supported.problem())

@@ -3,12 +3,14 @@
     python3 tools/setup.py [--venv FOLDER] [--version 3.12] [--look]
 
 Written for Python 3.6 and later and with the standard library alone, because it runs before anything is installed.
-A stamp is written last, so whatever stops the work, the next call does it again from the start.
+A stamp is written last, so whatever stops the work, the next call does it again from the start. An environment that was
+whole is set aside meanwhile, and comes back when no new one can be made.
 """
 
 import argparse
 import contextlib
 import hashlib
+import importlib.util
 import json
 import os
 import shutil
@@ -20,13 +22,11 @@ import threading
 import time
 from pathlib import Path
 
-import supported
-
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 HEADLESS_LOCK = ROOT / "requirements-headless.lock"
 STAMP = "ready.json"
-ROOM = 4.0  # GB that the environment and the packages on their way there take
+SPACE = 4.0  # GB that the environment and the packages on their way there take
 QUESTION = "import sys; print('%d.%d' % sys.version_info[:2], getattr(sys, '_base_executable', sys.executable))"
 
 # What pip and uv print.
@@ -44,6 +44,17 @@ NETWORK_IS_DOWN = (
 )
 
 
+def load(path):
+    """Load a module by its file: importing the package around it would ask for what is not installed yet."""
+    specification = importlib.util.spec_from_file_location(path.stem, str(path))
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+supported = load(ROOT / "gluon_lessons" / "supported.py")
+
+
 class SetupError(Exception):
     """Why there is no environment; its message is meant for a person."""
 
@@ -51,7 +62,7 @@ class SetupError(Exception):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Make the environment of the course.")
     parser.add_argument("--venv", default=".venv", help="its folder (default: .venv)")
-    parser.add_argument("--version", choices=supported.VERSIONS, help="take only this Python")
+    parser.add_argument("--version", choices=supported.PYTHONS, help="take only this Python")
     parser.add_argument("--look", action="store_true", help="only print which Python it would take")
     options = parser.parse_args(arguments)
     venv = ROOT / options.venv
@@ -98,24 +109,52 @@ def set_up(venv, asked, version):
     with only_one(venv):
         if is_ready(venv, asked, version):  # somebody else made it while this one waited
             return
-        if venv.exists():
-            say(f"Removing the {venv.name} that is here: it is unfinished, or made from other files than today's.")
-            shutil.rmtree(venv, ignore_errors=True)
-        check_room(ROOT)
-        say(f"Setting up {venv.name} with Python {minor} and {'uv' if uv else 'pip'}; this happens once.")
-        make_venv(venv, python, uv)
-        installer = [uv, "pip", "install"] if uv else [in_venv(venv), "-m", "pip", "install", "--no-compile"]
-        carry_out(venv, [*installer, "--no-deps", "--require-hashes", "-r", LOCK], count_pins())
-        carry_out(venv, [*installer, "--no-deps", "--no-build-isolation", "-e", ROOT, "-e", ROOT / "local_sagemaker"])
-        if not uv and minor == "3.11":  # `venv` brings it there, and nothing else does: one environment everywhere
-            uninstall(venv, uv, "setuptools")
-        if not runs(venv, "import cv2"):
-            say("No libGL here, as on a server without a screen: taking OpenCV's headless build.")
-            uninstall(venv, uv, "opencv-python")
-            carry_out(venv, [*installer, "--no-deps", "--require-hashes", "-r", HEADLESS_LOCK])
-        finish(venv)
-        (venv / STAMP).write_text(json.dumps({"python": minor, "made_from": made_from(venv)}))
+        check_space(ROOT, venv)
+        with old_one_aside(venv):
+            say(f"Setting up {venv.name} with Python {minor} and {'uv' if uv else 'pip'}; this happens once.")
+            make_venv(venv, python, uv)
+            installer = [uv, "pip", "install"] if uv else [in_venv(venv), "-m", "pip", "install", "--no-compile"]
+            from_lock = [*installer, "--no-deps", "--require-hashes", "-r"]
+            ours = ["-e", ROOT, "-e", ROOT / "local_sagemaker"]
+            carry_out(venv, [*from_lock, LOCK], count_pins())
+            carry_out(venv, [*installer, "--no-deps", "--no-build-isolation", *ours])
+            if not uv and minor == "3.11":  # `venv` brings it there, and nothing else does: one environment everywhere
+                uninstall(venv, uv, "setuptools")
+            if not runs(venv, "import cv2"):
+                say("No libGL here, as on a server without a screen: taking OpenCV's headless build.")
+                uninstall(venv, uv, "opencv-python")
+                carry_out(venv, [*from_lock, HEADLESS_LOCK])
+            finish(venv)
+            (venv / STAMP).write_text(json.dumps({"python": minor, "made_from": made_from(venv)}))
     say(f"The environment is ready ({time.time() - started:.0f} s).")
+
+
+@contextlib.contextmanager
+def old_one_aside(venv):
+    """Set the environment that is here aside, and bring it back where no new one that works takes its place."""
+    aside = venv.with_name(venv.name + ".before")
+    if (venv / STAMP).exists():
+        say(
+            f"The {venv.name} that is here was made from other files than today's, and is kept until the new one works."
+        )
+        shutil.rmtree(str(aside), ignore_errors=True)
+        venv.rename(aside)
+    elif venv.exists():
+        say(f"Removing the {venv.name} that is here: it is unfinished.")
+        shutil.rmtree(str(venv), ignore_errors=True)
+    try:
+        yield
+        if aside.exists() and not runs(venv, "import mxnet"):
+            raise SetupError("The new environment does not import MXNet.")
+    except BaseException:
+        if aside.exists():
+            shutil.rmtree(str(venv), ignore_errors=True)
+            aside.rename(venv)
+            say(
+                f"\nThe {venv.name} from before is back: `{venv.name}/bin/gluon-lessons lab` opens the lessons with it."
+            )
+        raise
+    shutil.rmtree(str(aside), ignore_errors=True)
 
 
 # ---- which Python
@@ -123,10 +162,10 @@ def set_up(venv, asked, version):
 
 def find_python(asked=None, version=None):
     """Return (minor version, path) of the Python to use: the one asked for, or the first one here that fits."""
-    unfit = supported.problem(version=(3, 12))
-    if unfit:  # the system, whatever its Python
+    unfit = supported.system_problem()
+    if unfit:
         raise SetupError(unfit)
-    wanted = (version,) if version else supported.VERSIONS
+    wanted = (version,) if version else supported.PYTHONS
     others = []
     for name in [asked] if asked else candidates():
         found = ask(name)
@@ -270,19 +309,20 @@ def count_pins():
 # ---- what can go wrong
 
 
-def check_room(folder):
+def check_space(folder, venv):
     free = shutil.disk_usage(folder).free / 1e9
-    if free < ROOM:
+    if free < SPACE:
         raise SetupError(
-            f"The environment needs {ROOM:.0f} GB and {folder} has {free:.1f} GB free: "
-            "make room and run the same command again."
+            f"The environment needs {SPACE:.0f} GB and {folder} has {free:.1f} GB free: "
+            f"free some space{' (`make clean` removes the environment that is here)' if venv.exists() else ''} "
+            "and run the same command again."
         )
 
 
 def explain(output):
     """Return the sentence for an installer's failure, below its last words where those say more."""
     if any(sign in output for sign in DISK_IS_FULL):
-        return f"The disk is full: make room (the environment needs {ROOM:.0f} GB) and run the same command again."
+        return f"The disk is full: free {SPACE:.0f} GB for the environment and run the same command again."
     if any(sign in output for sign in NETWORK_IS_DOWN):
         return (
             "The package index does not answer, and a first set-up needs the network: "

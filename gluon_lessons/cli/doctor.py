@@ -1,4 +1,4 @@
-"""The doctor: one table that says what works on this machine, and the one command that mends what does not.
+"""`gluon-lessons doctor`: one table that says what works on this machine, and the one command that mends what does not.
 
 A line is `ok`; `optional`, when every lesson runs without it; or `broken`, when one does not. Whatever might not even
 import is tried in a process of its own.
@@ -18,11 +18,12 @@ from pathlib import Path
 
 import click
 
+from gluon_lessons import errors, supported
 from gluon_lessons.files import cache
 
 OK, OPTIONAL, BROKEN = "ok", "optional", "broken"
 REPAIR = "make clean && make lab"
-ROOM = 2.0  # GB for weights, data sets and endpoints
+SPACE = 2.0  # GB for weights, data sets and endpoints
 
 
 @dataclass(frozen=True)
@@ -54,19 +55,24 @@ COLOURS = {OK: "green", OPTIONAL: "yellow", BROKEN: "red"}
 def python():
     version = sys.version_info
     seen = f"{version[0]}.{version[1]}.{version[2]} at {sys.executable}"
-    if version[:2] in ((3, 11), (3, 12)):
+    if not supported.python_problem(version):
         return Line("Python", OK, seen)
-    return Line("Python", BROKEN, f"{seen}; the course needs 3.11 or 3.12", "make lab PYTHON=python3.12")
+    wanted = supported.PYTHONS
+    return Line(
+        "Python", BROKEN, f"{seen}; the course needs {' or '.join(wanted)}", f"make lab PYTHON=python{wanted[-1]}"
+    )
 
 
 def system():
     name, machine = platform.system(), platform.machine()
     seen = f"{name} {machine}" + (" under WSL" if "microsoft" in platform.release().lower() else "")
-    if (name, machine) in (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "x86_64")):
+    problem = supported.system_problem(SYS_PLATFORMS.get(name, name.lower()), machine)
+    if not problem:
         return Line("Platform", OK, seen)
-    return Line("Platform", BROKEN, f"{seen}; MXNet has no build for it", CURES_OF_SYSTEMS.get(name, ""))
+    return Line("Platform", BROKEN, f"{seen}; {problem}", CURES_OF_SYSTEMS.get(name, ""))
 
 
+SYS_PLATFORMS = {"Windows": "win32"}  # what Python calls a system elsewhere than in `platform`
 CURES_OF_SYSTEMS = {"Windows": "wsl --install", "Darwin": "arch -x86_64 zsh"}
 
 
@@ -145,7 +151,7 @@ def weights():
     if not done:
         return Line("Weights", BROKEN, missing, REPAIR)
     if missing:
-        return Line("Weights", OPTIONAL, f"not here yet: {missing}", "gluon-lessons weights fetch --lessons")
+        return Line("Weights", OPTIONAL, f"not here yet: {missing}", errors.command("weights fetch --lessons"))
     return Line("Weights", OK, f"all that the lessons use, in {cache.folder('models')}")
 
 
@@ -157,9 +163,9 @@ print(*(name for name in catalogue.lessons() if not store.find(name)))
 
 def disk():
     free = shutil.disk_usage(cache.folder("models")).free / 1e9
-    if free >= ROOM:
+    if free >= SPACE:
         return Line("Disk", OK, f"{free:.0f} GB free at {cache.root()}")
-    seen = f"{free:.1f} GB free at {cache.root()}, and lessons need {ROOM:.0f}"
+    seen = f"{free:.1f} GB free at {cache.root()}, and lessons need {SPACE:.0f}"
     return Line("Disk", BROKEN, seen, "export GLUON_LESSONS_CACHE=/a/folder/on/a/larger/disk")
 
 

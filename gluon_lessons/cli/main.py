@@ -1,6 +1,7 @@
 """The command line `gluon-lessons`: each command is imported only when it is asked for."""
 
 import importlib
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from gluon_lessons import errors
 from gluon_lessons.errors import LessonError
 
 ROOT = Path(__file__).parent.parent.parent
@@ -56,7 +58,7 @@ def main():
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTERLAB'S OPTIONS]...")
 def lab(options):
-    """Open JupyterLab on the first lesson, once the weights that it needs are here."""
+    """Open JupyterLab on the first lesson; weights that can be fetched are fetched first."""
     first = _in_repository("notebooks/00-start-here.ipynb").relative_to(ROOT)
     _fetch_weights()
     settings = [
@@ -76,19 +78,42 @@ def lab(options):
 @click.argument("lessons", nargs=-1, metavar="LESSON...")
 def run(lessons):
     """Execute lessons, all when none is named, and show what each took. A lesson goes by its number or name."""
-    press = _in_repository("tools/notebooks.py")
-    sys.exit(subprocess.call([sys.executable, str(press), "run", *lessons]))
+    program = _in_repository("tools/notebooks.py")
+    sys.exit(subprocess.call([sys.executable, str(program), "run", *lessons]))
 
 
 def _fetch_weights():
-    """Fetch what the first lesson predicts with: the network of each task."""
+    """Fetch the network of each task; say which lessons must wait for what cannot be fetched now."""
     from gluon_lessons import predict
     from gluon_lessons.zoo import store
 
-    for name in predict.NETWORKS.values():
-        if not store.find(name):
-            click.echo(f"Fetching the weights of {name}.", err=True)
+    missing = {}
+    for task, name in predict.NETWORKS.items():
+        if store.find(name):
+            continue
+        click.echo(f"Fetching the weights of {name}.", err=True)
+        try:
             store.obtain(name)
+        except LessonError as error:
+            click.echo(error, err=True)
+            missing[name] = _lessons_with(f"predict.{task}", name)
+    for name, lessons in missing.items():
+        wanted = f"; lessons {', '.join(lessons)} want them" if lessons else ""
+        click.echo(f"The weights of {name} are missing{wanted}.", err=True)
+    if missing:
+        again = errors.command("weights fetch --lessons")
+        click.echo(f"All other lessons run. `{again}` fetches what is missing.", err=True)
+
+
+def _lessons_with(*words: str) -> list[str]:
+    """Return the numbers of the lessons whose code contains one of the words."""
+    found = []
+    for path in sorted((ROOT / "notebooks").glob("[0-9]*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        code = "".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+        if any(word in code for word in words):
+            found.append(path.stem.partition("-")[0])
+    return found
 
 
 def _in_repository(path):
