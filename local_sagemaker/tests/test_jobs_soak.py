@@ -9,9 +9,9 @@ import numpy as np
 import psutil
 import pytest
 from jobs_kit import archive, channel, client, keys, lines, put, train, unique, wait
-from test_jobs_processing import processing
-from test_jobs_transform import IMAGE, INFERENCE, transforming
-from test_jobs_tuning import tune
+from test_processing import processing
+from test_transform import IMAGE, INFERENCE, transforming
+from test_tuning import tune
 
 pytestmark = pytest.mark.soak
 

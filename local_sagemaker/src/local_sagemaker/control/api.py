@@ -60,7 +60,7 @@ def operation(function: Operation) -> Operation:
 
 def load() -> None:
     """Import every module that registers operations."""
-    names = ["local_sagemaker.hosting.resources", "local_sagemaker.control.tags"]
+    names = [f"local_sagemaker.{name}" for name in ("control.model_registry", "control.tags", "hosting.resources")]
     names += [module.name for module in pkgutil.walk_packages(jobs.__path__, f"{jobs.__name__}.")]
     for name in names:
         importlib.import_module(name)
@@ -79,9 +79,9 @@ def table_of_operations() -> dict[str, tuple[str, str]]:
 
 def call(cloud: "Cloud", name: str, request: Json) -> Json:
     """Check a request, have it answered by the function of its operation or by moto, and keep its tags."""
-    kind, instead = table_of_operations().get(name, (None, ""))
-    if kind is None:
+    if name not in shapes.service().operation_names:
         raise ApiError("UnknownOperationException", f"SageMaker has no operation {name}.")
+    kind, instead = table_of_operations().get(name, ("refused", "It is newer than this package; use it on AWS."))
     if kind == "refused":
         raise ApiError("ValidationException", f"{name} is not simulated here. {instead}")
     model = shapes.service().operation_model(name)

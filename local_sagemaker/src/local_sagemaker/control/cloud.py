@@ -14,8 +14,8 @@ from local_sagemaker.control.tags import Tags
 from local_sagemaker.daemon import state
 from local_sagemaker.daemon.processes import Nursery
 from local_sagemaker.hosting.capture import Capture
-from local_sagemaker.hosting.fleet import Hosting
-from local_sagemaker.hosting.model_server import Serving
+from local_sagemaker.hosting.endpoints import Hosting
+from local_sagemaker.hosting.serving import Serving
 
 if TYPE_CHECKING:
     from local_sagemaker.daemon.processes import Process

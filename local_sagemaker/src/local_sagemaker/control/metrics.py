@@ -1,4 +1,4 @@
-"""The meter: what endpoints did, counted as CloudWatch counts it, and the alarms that watch it."""
+"""What endpoints did, counted as CloudWatch counts it, and the alarms that watch it."""
 
 import operator
 import threading

@@ -1,4 +1,4 @@
-"""The shapes room: check a request and trim an answer against botocore's own description of SageMaker."""
+"""Check a request and trim an answer against botocore's own description of SageMaker."""
 
 import re
 from datetime import datetime

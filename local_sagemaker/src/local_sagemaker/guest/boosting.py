@@ -1,4 +1,4 @@
-"""The boosting room: what SageMaker's built-in XGBoost algorithm does, for training jobs without a script.
+"""What SageMaker's built-in XGBoost algorithm does, for training jobs without a script.
 
 The library is XGBoost itself; around it is what the image's own entry does: channels `train` and `validation` in CSV
 (the label first, no header) or libsvm, hyperparameters by XGBoost's names, lines of metrics, the file `xgboost-model`.

@@ -1,4 +1,4 @@
-"""The model's side: AWS's handler, which also leaves a note saying whether the model could be loaded.
+"""AWS's handler, which also leaves a note saying whether the model could be loaded.
 
 It runs inside the model server's worker. The server calls itself healthy before a model is loaded and swallows the
 reason when it cannot be; the note, a small JSON file, tells the cloud both, and which process to watch.

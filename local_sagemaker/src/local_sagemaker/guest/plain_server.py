@@ -1,4 +1,4 @@
-"""The plain server: AWS's handler behind a few lines of Starlette, for machines without Java.
+"""A plain server: AWS's handler behind a few lines of Starlette, for machines without Java.
 
 Same handler, same two addresses as the real one, one request at a time; what it lacks is the real server's queue and
 its recovery of crashed workers, so the cloud restarts it whole.

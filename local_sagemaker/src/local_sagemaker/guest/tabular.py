@@ -1,4 +1,4 @@
-"""The table desk: what stands in the XGBoost and scikit-learn images, around AWS's own inference toolkit.
+"""What stands in the XGBoost and scikit-learn images, around AWS's own inference toolkit.
 
 A script may bring its own model_fn, input_fn, predict_fn and output_fn, as in those images; what it leaves out is here.
 """

@@ -1,4 +1,4 @@
-"""The recorder: requests and answers of an endpoint, kept in S3 as SageMaker's data capture keeps them."""
+"""Data capture: requests and answers of an endpoint, kept in S3 as SageMaker's data capture keeps them."""
 
 import base64
 import json

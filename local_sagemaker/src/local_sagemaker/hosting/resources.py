@@ -1,4 +1,4 @@
-"""The endpoint desk: models, endpoint configurations and endpoints, created, described, changed and deleted."""
+"""Models, endpoint configurations and endpoints, created, described, changed and deleted."""
 
 from local_sagemaker.control import roles
 from local_sagemaker.control.api import ApiError, operation

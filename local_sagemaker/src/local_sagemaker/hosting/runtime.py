@@ -1,4 +1,4 @@
-"""The counter: InvokeEndpoint, from a signed request to a model server and back."""
+"""InvokeEndpoint, from a signed request to a model server and back."""
 
 import re
 

@@ -1,1 +1,1 @@
-"""The jobs room: one module a kind of job, each of which runs what it is asked to run."""
+"""Jobs, one module or package per kind, each of which runs what it is asked to run."""

@@ -1,4 +1,4 @@
-"""The channels room: brings a training job its data, as files or through named pipes."""
+"""A training job's channels: its data, as files or through named pipes."""
 
 import contextlib
 import errno
@@ -9,8 +9,8 @@ import threading
 import zlib
 from dataclasses import dataclass
 
+from local_sagemaker.control.refusals import invalid, refuse
 from local_sagemaker.jobs import store
-from local_sagemaker.jobs.refusals import invalid, refuse
 
 CHUNK = 1 << 20
 

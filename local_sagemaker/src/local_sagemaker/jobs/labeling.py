@@ -1,4 +1,4 @@
-"""The labelling room: writes the augmented manifest that Ground Truth would, from labels that somebody has made before.
+"""Labelling jobs: write the augmented manifest that Ground Truth would, from labels that somebody has made before.
 
 Nobody sits here to label. The workforce is a file: the tag `gluon-lessons:labels` of CreateLabelingJob gives its s3://
 address. It has one JSON object a line, one line an answer of one person:
@@ -21,8 +21,8 @@ from PIL import Image, UnidentifiedImageError
 
 from local_sagemaker.control import roles
 from local_sagemaker.control.api import ApiError, operation
+from local_sagemaker.control.refusals import invalid, refuse
 from local_sagemaker.jobs import store
-from local_sagemaker.jobs.refusals import invalid, refuse
 from local_sagemaker.jobs.work import Work
 
 TAG = "gluon-lessons:labels"

@@ -1,4 +1,4 @@
-"""The processing room: runs a script between what it reads from S3 and what it leaves there."""
+"""Processing jobs: a script between what it reads from S3 and what it leaves there."""
 
 import json
 import time
@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 from local_sagemaker.control import roles
 from local_sagemaker.control.api import operation
-from local_sagemaker.jobs import room as rooms
-from local_sagemaker.jobs import store
-from local_sagemaker.jobs.diary import Diary
-from local_sagemaker.jobs.refusals import family, invalid, refuse
+from local_sagemaker.control.logs import LogStream
+from local_sagemaker.control.refusals import invalid, refuse
+from local_sagemaker.jobs import opt_ml, store
+from local_sagemaker.jobs.images import check_image
+from local_sagemaker.jobs.opt_ml import OptMl
 from local_sagemaker.jobs.work import Work
 
 LOGS = "/aws/sagemaker/ProcessingJobs"
@@ -62,7 +63,7 @@ class Processing(Work):
     def check(self):
         refuse(self.request, NOT_HERE)
         roles.require(self.cloud, self.request["RoleArn"])
-        family(self.request["AppSpecification"]["ImageUri"])
+        check_image(self.request["AppSpecification"]["ImageUri"])
         if not self.request["AppSpecification"].get("ContainerEntrypoint"):
             raise invalid(
                 "AppSpecification.ContainerEntrypoint is missing; it must name the command, as the SageMaker SDK's "
@@ -100,20 +101,20 @@ class Processing(Work):
             raise invalid(f"{entry[name]} needs {member} with S3Uri and LocalPath.")
         if not place["LocalPath"].startswith("/opt/ml/processing/"):
             raise invalid(f"The LocalPath of {entry[name]} must begin with /opt/ml/processing/.")
-        rooms.check(place["LocalPath"])
+        opt_ml.check(place["LocalPath"])
         return place
 
     def run(self):
         count, born = self.request["ProcessingResources"]["ClusterConfig"]["InstanceCount"], int(time.time())
         names = [f"algo-{number}" for number in range(1, count + 1)]
         self.hosts = [
-            (rooms.Room(self.cloud, self.folder / name), Diary(self.cloud, LOGS, f"{self.name}/{name}-{born}"))
+            (OptMl(self.cloud, self.folder / name), LogStream(self.cloud, LOGS, f"{self.name}/{name}-{born}"))
             for name in names
         ]
-        for number, (room, _) in enumerate(self.hosts):
-            self._furnish(room, names, number)
+        for number, (folder, _) in enumerate(self.hosts):
+            self._prepare(folder, names, number)
         self.update(ProcessingStartTime=datetime.now(UTC))
-        self.processes = [room.start(self._command(), self._environment()) for room, _ in self.hosts]
+        self.processes = [folder.start(self._command(), self._environment()) for folder, _ in self.hosts]
         try:
             status, reason = self._watch()
         finally:
@@ -121,21 +122,21 @@ class Processing(Work):
                 process.stop(grace=0)
         for entry in self.outputs:
             output = entry["S3Output"]
-            for room, _ in self.hosts:
+            for folder, _ in self.hosts:
                 if status == "Completed" or output["S3UploadMode"] == "Continuous":
-                    store.upload(self.cloud, room.path(output["LocalPath"]), output["S3Uri"])
+                    store.upload(self.cloud, folder.path(output["LocalPath"]), output["S3Uri"])
         fields = {"FailureReason": reason} if reason else {}
-        for room, _ in self.hosts:
-            message = room.path("/opt/ml/output/message")
+        for folder, _ in self.hosts:
+            message = folder.path("/opt/ml/output/message")
             if message.exists():
                 fields["ExitMessage"] = message.read_text(errors="replace")[:1024]
         return status, fields
 
-    def _furnish(self, room, names, number):
-        """Fill a host's room: configuration, inputs, empty folders for the outputs."""
-        config = room.path("/opt/ml/config")
+    def _prepare(self, folder, names, number):
+        """Fill a host's /opt/ml: configuration, inputs, empty folders for the outputs."""
+        config = folder.path("/opt/ml/config")
         config.mkdir(parents=True)
-        room.path("/opt/ml/output").mkdir()
+        folder.path("/opt/ml/output").mkdir()
         described = {"ProcessingJobArn": self.arn, "ProcessingJobName": self.name} | {
             member: self.request.get(member)
             for member in (
@@ -151,13 +152,13 @@ class Processing(Work):
         config.joinpath("processingjobconfig.json").write_text(json.dumps(described))
         config.joinpath("resourceconfig.json").write_text(json.dumps({"current_host": names[number], "hosts": names}))
         for source, items in self.inputs:
-            place = room.path(source["LocalPath"])
+            place = folder.path(source["LocalPath"])
             place.mkdir(parents=True, exist_ok=True)
             store.download(self.cloud, store.shard(items, source, number, len(names)), place)
         for entry in self.outputs:
-            room.path(entry["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
-        # The inputs hold the code too. Data is left alone: only Python and shell files are spelled anew.
-        room.adapt(room.path("/opt/ml/processing"))
+            folder.path(entry["S3Output"]["LocalPath"]).mkdir(parents=True, exist_ok=True)
+        # The inputs hold the code too. Data is left alone: only Python and shell files are changed.
+        folder.adapt(folder.path("/opt/ml/processing"))
 
     def _command(self):
         application = self.request["AppSpecification"]
@@ -173,8 +174,8 @@ class Processing(Work):
         while True:
             states = [process.poll() for process in self.processes]
             over = any(states) or None not in states
-            for room, diary in self.hosts:
-                lines = [line for line in diary.pull(room.log, over) if line.strip()]
+            for folder, stream in self.hosts:
+                lines = [line for line in stream.pull(folder.log, over) if line.strip()]
                 last = lines[-1].strip() if lines else last
             if any(states):
                 code = next(filter(None, states))
@@ -184,7 +185,7 @@ class Processing(Work):
             late = time.monotonic() > deadline
             if self.over() or late:
                 for process in self.processes:
-                    rooms.end(process)
+                    opt_ml.end(process)
                 reason = f"MaxRuntimeExceeded: the job ran longer than {self.limit} seconds." if late else None
                 return "Stopped", reason
             self.stop.wait(0.1)

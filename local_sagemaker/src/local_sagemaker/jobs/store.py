@@ -1,4 +1,4 @@
-"""The delivery room: what a job reads from S3 and what it leaves there."""
+"""What a job reads from S3 and what it leaves there."""
 
 import json
 import tarfile

@@ -1,4 +1,4 @@
-"""The work room: what all jobs have in common, from a name that is not taken to an end that is told."""
+"""What all jobs have in common, from a name that is not taken to an end that is told."""
 
 import logging
 import shutil
@@ -9,7 +9,7 @@ from typing import ClassVar
 from botocore.exceptions import ClientError
 
 from local_sagemaker.control.api import ApiError
-from local_sagemaker.jobs.refusals import invalid
+from local_sagemaker.control.refusals import invalid
 
 FINISHED = ("Completed", "Failed", "Stopped")
 

@@ -1,4 +1,4 @@
-"""The script's room: the same job with /opt/ml mounted and, where a machine does not allow that, spelled out."""
+"""The same job with /opt/ml mounted and, where a machine does not allow that, replaced by a folder."""
 
 import contextlib
 import json
@@ -11,10 +11,10 @@ import psutil
 import pytest
 from jobs_kit import archive, channel, client, get, members, put, train, unique, wait
 from local_sagemaker.errors import ApiError
-from local_sagemaker.jobs import room
-from test_jobs_processing import COUNT, processing
+from local_sagemaker.jobs import opt_ml
+from test_processing import COUNT, processing
 
-import local_sagemaker as clouds
+import local_sagemaker
 
 SCRIPT = """
 import json, os, pathlib, sys
@@ -27,20 +27,20 @@ pathlib.Path("/opt/ml/checkpoints/last").write_text("1")
 
 @contextlib.contextmanager
 def another(folder, **variables):
-    """Run a second cloud and leave the first as it was."""
+    """Run a second local SageMaker and leave the first as it was."""
     before = dict(os.environ)
     os.environ.update(variables, LOCAL_SAGEMAKER_HOME=str(folder))
     try:
-        yield clouds.connect()
+        yield local_sagemaker.connect()
     finally:
-        clouds.stop()
+        local_sagemaker.stop()
         os.environ.clear()
         os.environ.update(before)
 
 
 @pytest.fixture
 def unmounted(cloud, tmp_path):
-    """Start a cloud that may not mount."""
+    """Start one that may not mount."""
     with another(tmp_path, LOCAL_SAGEMAKER_MOUNT="0") as session:
         yield session
 
@@ -60,8 +60,8 @@ def test_absolute_paths_work_without_a_mount(unmounted):
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
     data, arguments, mine = json.loads(members(job["ModelArtifacts"]["S3ModelArtifacts"])["seen.json"])
     assert (data, arguments[0]) == ("dog", "--where")
-    assert arguments[1].endswith("/room/code")
-    assert mine.endswith("/room/mine")
+    assert arguments[1].endswith("/ml/code")
+    assert mine.endswith("/ml/mine")
     assert get(f"s3://{bucket}/{checkpoints}/last") == b"1"
     put(
         bucket, "code/sourcedir.tar.gz", archive(**{"main.py": "open('/opt/ml/processing/out/x', 'w').write('packed')"})
@@ -91,12 +91,12 @@ def test_absolute_paths_work_without_a_mount(unmounted):
 
 
 @pytest.mark.parametrize("name", ["/etc/passwd", "/opt/ml", "/opt/ml/../x", "/opt/mlx/y", "opt/ml/x"])
-def test_only_paths_inside_the_room_are_taken(name):
+def test_only_paths_inside_opt_ml_are_taken(name):
     with pytest.raises(ApiError, match="must be a path under /opt/ml"):
-        room.check(name)
+        opt_ml.check(name)
 
 
-def test_names_of_objects_cannot_lead_out_of_the_room(cloud):
+def test_names_of_objects_cannot_lead_out_of_a_channel(cloud):
     place = unique("names")
     for key in ("../../../escaped.csv", "a b/é.csv", "/slashed.csv", "x/./y.csv"):
         put(cloud.bucket, f"{place}/{key}", b"x")
@@ -112,15 +112,17 @@ pathlib.Path(os.environ["SM_MODEL_DIR"], "names").write_text("|".join(names))
     assert found == ["a b/é.csv", "escaped.csv", "slashed.csv", "x/y.csv"]
 
 
-def test_nothing_is_left_of_a_room(cloud):
+def test_nothing_is_left_of_a_jobs_folder(cloud):
     state = json.loads(Path(os.environ["LOCAL_SAGEMAKER_HOME"], "cloud.json").read_text())
-    name = train(cloud, "open('/opt/ml/big', 'w').write('x')")
+    name = train(cloud, "import time; open('/opt/ml/big', 'w').write('x'); time.sleep(1)")
+    folder = Path(state["run"], "training-job", name)
+    _until(folder.exists)
     wait("training", name)
-    assert not Path(state["run"], "training", name).exists()
+    assert not folder.exists()
     assert not Path("/opt/ml/big").exists()
 
 
-def _family(job):
+def _processes_of(job):
     """Return the processes of a training job, wherever they are."""
     found = []
     for process in psutil.process_iter():
@@ -143,12 +145,12 @@ SLEEPERS = "import subprocess, time\nsubprocess.Popen(['sleep', '300'])\nprint('
 def test_a_job_that_ends_leaves_no_process(cloud):
     name = train(cloud, SLEEPERS.format(0))
     assert wait("training", name)["TrainingJobStatus"] == "Completed"
-    assert _family(name) == []
+    assert _processes_of(name) == []
 
 
 def test_a_killed_cloud_leaves_no_process(cloud, tmp_path):
     with another(tmp_path) as session:
         name = train(session, SLEEPERS.format(300))
-        _until(lambda: len(_family(name)) >= 3)  # the toolkit, the script, and what the script started
+        _until(lambda: len(_processes_of(name)) >= 3)  # the toolkit, the script, and what the script started
         os.kill(json.loads((tmp_path / "cloud.json").read_text())["pid"], signal.SIGKILL)
-        _until(lambda: not _family(name))
+        _until(lambda: not _processes_of(name))

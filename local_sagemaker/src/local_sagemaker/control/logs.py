@@ -1,18 +1,20 @@
-"""The diary room: what jobs print goes to CloudWatch Logs, and what they measure to CloudWatch, as on AWS."""
+"""What jobs and models print goes to CloudWatch Logs, as on AWS."""
 
 import contextlib
-import math
-import re
 import time
-from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
 
 LONGEST = 200_000  # bytes in one event; CloudWatch Logs takes 256 KB
 
 
-class Diary:
+class LogStream:
     """One log stream, fed from the file that a process writes."""
 
-    def __init__(self, cloud, group, stream):
+    def __init__(self, cloud: "Cloud", group: str, stream: str) -> None:
         self.client, self.place = cloud.client("logs"), {"logGroupName": group, "logStreamName": stream}
         self.offset, self.rest = 0, b""
         with contextlib.suppress(self.client.exceptions.ResourceAlreadyExistsException):
@@ -20,7 +22,7 @@ class Diary:
         with contextlib.suppress(self.client.exceptions.ResourceAlreadyExistsException):
             self.client.create_log_stream(**self.place)
 
-    def pull(self, path, last=False):
+    def pull(self, path: Path, last: bool = False) -> list[str]:
         """Copy the lines that have been added to a file since the last call, and return them."""
         with path.open("rb") as file:
             file.seek(self.offset)
@@ -33,11 +35,11 @@ class Diary:
         self.write(lines)
         return lines
 
-    def restart(self):
+    def restart(self) -> None:
         """Begin with a new file."""
         self.offset, self.rest = 0, b""
 
-    def write(self, lines):
+    def write(self, lines: list[str]) -> None:
         """Add lines; CloudWatch has no empty events."""
         now = int(time.time() * 1000)
         events = [{"timestamp": now, "message": line} for line in lines if line.strip()]
@@ -48,36 +50,3 @@ class Diary:
                 count += 1
             self.client.put_log_events(**self.place, logEvents=events[:count])
             events = events[count:]
-
-
-class Metrics:
-    """Finds a job's metrics in its lines: the last value of each, and the series in CloudWatch."""
-
-    def __init__(self, cloud, job, definitions):
-        self.cloud, self.job = cloud, job
-        self.patterns = [(entry["Name"], re.compile(entry["Regex"])) for entry in definitions]
-        self.last = {}
-
-    def read(self, lines):
-        """Look for every metric in every line."""
-        found = []
-        for line in lines:
-            for name, pattern in self.patterns:
-                match = pattern.search(line)
-                value = _number(match.group(1) if match and pattern.groups else None)
-                if value is not None:
-                    found.append({"MetricName": name, "Value": value, "Timestamp": datetime.now(UTC)})
-        for entry in found:
-            self.last[entry["MetricName"]] = entry
-        dimensions = [{"Name": "TrainingJobName", "Value": self.job}]
-        for start in range(0, len(found), 500):
-            batch = [entry | {"Dimensions": dimensions} for entry in found[start : start + 500]]
-            self.cloud.client("cloudwatch").put_metric_data(Namespace="/aws/sagemaker/TrainingJobs", MetricData=batch)
-        return found
-
-
-def _number(text):
-    with contextlib.suppress(TypeError, ValueError):
-        value = float(text)
-        return value if math.isfinite(value) else None
-    return None

@@ -1,13 +1,15 @@
-"""The tuning room: hyperparameter tuning jobs, each a search over real training jobs."""
+"""A tuning job, from its request to its best training job."""
 
 import time
 import uuid
 from dataclasses import dataclass
 
-from local_sagemaker.control.api import ApiError, operation
-from local_sagemaker.control.tables import page
-from local_sagemaker.jobs import search, store, training
-from local_sagemaker.jobs.refusals import invalid, refuse
+from local_sagemaker.control.refusals import invalid, refuse
+from local_sagemaker.errors import ApiError
+from local_sagemaker.jobs import store
+from local_sagemaker.jobs.training.job import Training
+from local_sagemaker.jobs.training.request import metric_definitions
+from local_sagemaker.jobs.tuning import search
 from local_sagemaker.jobs.work import FINISHED, Work
 
 PATIENCE = 5  # training jobs that may fail before the first that succeeds, as on AWS
@@ -22,42 +24,6 @@ NOT_HERE = {
     "HyperParameterTuningJobConfig.TuningJobCompletionCriteria.ConvergenceDetected": "use TargetObjectiveMetricValue",
     "TrainingJobDefinition.HyperParameterTuningResourceConfig.InstanceConfigs": "use InstanceType and InstanceCount",
 }
-
-
-@operation
-def create_hyper_parameter_tuning_job(cloud, request):
-    return Tuning.create(cloud, request)
-
-
-@operation
-def describe_hyper_parameter_tuning_job(cloud, request):
-    return Tuning.describe(cloud, request)
-
-
-@operation
-def list_hyper_parameter_tuning_jobs(cloud, request):
-    return Tuning.table(cloud).list(request, "HyperParameterTuningJobSummaries")
-
-
-@operation
-def stop_hyper_parameter_tuning_job(cloud, request):
-    return Tuning.halt(cloud, request)
-
-
-@operation
-def delete_hyper_parameter_tuning_job(cloud, request):
-    return Tuning.delete(cloud, request)
-
-
-@operation
-def list_training_jobs_for_hyper_parameter_tuning_job(cloud, request):
-    tuner = Tuning.describe(cloud, request)["_work"]
-    summaries = [tuner.summary(trial) for trial in tuner.trials]
-    if request.get("SortBy") == "FinalObjectiveMetricValue":
-        for summary in summaries:  # those without a value come last
-            metric = summary.get("FinalHyperParameterTuningJobObjectiveMetric")
-            summary["FinalObjectiveMetricValue"] = metric["Value"] if metric else tuner.sign * float("-inf")
-    return page(request, "TrainingJobSummaries", summaries, "TrainingJob")
 
 
 @dataclass
@@ -100,7 +66,7 @@ class Tuning(Work):
         if not self.objective:
             raise invalid("HyperParameterTuningJobObjective is missing; it names the metric to improve.")
         self.sign = 1 if self.objective["Type"] == "Maximize" else -1
-        metrics = [entry["Name"] for entry in training.metric_definitions(self.definition)]
+        metrics = [entry["Name"] for entry in metric_definitions(self.definition)]
         if self.objective["MetricName"] not in metrics:
             raise invalid(
                 f"The objective metric {self.objective['MetricName']} must be one of MetricDefinitions, which are: "
@@ -114,8 +80,10 @@ class Tuning(Work):
         if not self.most:
             raise invalid("ResourceLimits.MaxNumberOfTrainingJobs is missing; it says when to end.")
         self.parallel = limits["MaxParallelTrainingJobs"]
-        sample = self._training_request(self.name, search.spell(self.parameters, [0.5] * len(self.parameters)))
-        training.Training(self.cloud, sample).check()
+        sample = self._training_request(
+            self.name, search.hyperparameters(self.parameters, [0.5] * len(self.parameters))
+        )
+        Training(self.cloud, sample).check()
 
     def about(self):
         wanted = {name: self.config[name] for name in ("Strategy", "ResourceLimits")}
@@ -170,9 +138,9 @@ class Tuning(Work):
 
     def _start(self, point):
         name = f"{self.name}-{len(self.trials) + 1:03d}-{uuid.uuid4().hex[:8]}"
-        tuned = search.spell(self.parameters, point)
+        tuned = search.hyperparameters(self.parameters, point)
         self.cloud.call("CreateTrainingJob", self._training_request(name, tuned))
-        training.Training.table(self.cloud).update(name, TuningJobArn=self.arn)
+        Training.table(self.cloud).update(name, TuningJobArn=self.arn)
         self.trials.append(trial := Trial(name, point, tuned))
         return trial
 
@@ -180,7 +148,7 @@ class Tuning(Work):
         """Take over what a training job has come to."""
         if trial.status in FINISHED:
             return
-        record = training.Training.table(self.cloud).get(trial.name)
+        record = Training.table(self.cloud).get(trial.name)
         metric = self.objective["MetricName"]
         if record["TrainingJobStatus"] == "Completed":
             values = {entry["MetricName"]: entry["Value"] for entry in record["FinalMetricDataList"]}
@@ -203,7 +171,7 @@ class Tuning(Work):
 
     def summary(self, trial):
         """Return a training job as tuning answers describe it."""
-        record = training.Training.table(self.cloud).get(trial.name)
+        record = Training.table(self.cloud).get(trial.name)
         summary = {
             name: record[name]
             for name in (

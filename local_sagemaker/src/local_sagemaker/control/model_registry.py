@@ -1,10 +1,10 @@
-"""The registry room: versions of a model, and which of them may be deployed."""
+"""The model registry: versions of a model, and which of them may be deployed."""
 
 import threading
 
 from local_sagemaker.control.api import ApiError, operation
+from local_sagemaker.control.refusals import invalid, refuse
 from local_sagemaker.control.tables import page
-from local_sagemaker.jobs.refusals import invalid, refuse
 
 NOT_HERE = {
     "ValidationSpecification": "leave it out, and try the model with a transform job of your own",
@@ -25,7 +25,7 @@ def groups(cloud):
 
 
 def packages(cloud):
-    """Return the model packages; the version of a group is filed as GROUP:VERSION."""
+    """Return the model packages; the version of a group has the name GROUP:VERSION."""
     return cloud.table(
         "model-package", missing='ModelPackage "{name}" does not exist.', taken="Model Package already exists: {name}."
     )

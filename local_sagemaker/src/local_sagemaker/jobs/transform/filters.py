@@ -1,11 +1,11 @@
-"""The filters room: which part of a record a model sees, and which part of its answer is kept (batch transform)."""
+"""Filters and joins: which part of a record a model sees, and which part of its answer is kept."""
 
 import csv
 import io
 import json
 import re
 
-from local_sagemaker.jobs.refusals import invalid
+from local_sagemaker.control.refusals import invalid
 
 STEP = re.compile(
     r"""\.(?P<name>[^.\[\]'"]+)|\[(?P<inside>(?:'[^']*'|"[^"]*"|\*|-?\d*:-?\d*|-?\d+)(?:\s*,\s*(?:'[^']*'|"[^"]*"|-?\d*:-?\d*|-?\d+))*)\]"""

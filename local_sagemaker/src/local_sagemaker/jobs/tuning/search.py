@@ -1,6 +1,6 @@
-"""The search room: which hyperparameters to try next, at random, on a grid, or where a Gaussian process expects most.
+"""Which hyperparameters to try next, at random, on a grid, or where a Gaussian process expects most.
 
-Every range becomes the interval from 0 to 1, on the scale that the learner chose, so all three strategies see points of
+Every range becomes the interval from 0 to 1, on the scale that the request chose, so all three strategies see points of
 a unit cube.
 """
 
@@ -10,7 +10,7 @@ import random
 import warnings
 from dataclasses import dataclass
 
-from local_sagemaker.jobs.refusals import invalid
+from local_sagemaker.control.refusals import invalid
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _number(entry, whole):
     return Number(name, low, high, scale, whole)
 
 
-def spell(parameters, point):
+def hyperparameters(parameters, point):
     """Return the hyperparameters that a point stands for."""
     return {parameter.name: parameter.value(position) for parameter, position in zip(parameters, point, strict=True)}
 
@@ -107,12 +107,12 @@ class Random:
     def draw(self):
         for _ in range(100):
             point = tuple(self.random.random() for _ in self.parameters)
-            if tuple(spell(self.parameters, point).values()) not in self.tried:
+            if tuple(hyperparameters(self.parameters, point).values()) not in self.tried:
                 break
         return point
 
     def take(self, point):
-        self.tried.add(tuple(spell(self.parameters, point).values()))
+        self.tried.add(tuple(hyperparameters(self.parameters, point).values()))
         return point
 
 

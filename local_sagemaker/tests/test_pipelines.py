@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError
 from jobs_kit import archive, client, get, put, training, unique, wait
 from local_sagemaker.errors import ApiError
-from local_sagemaker.jobs.pipelines import check
-from local_sagemaker.jobs.references import Resolver, follow, needed, parts
+from local_sagemaker.jobs.pipelines.definition import check
+from local_sagemaker.jobs.pipelines.references import Resolver, follow, needed, parts
 
 
 def definition(*steps, parameters=()):

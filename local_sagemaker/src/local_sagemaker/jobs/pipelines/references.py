@@ -1,10 +1,10 @@
-"""The references room: the values in a pipeline's definition that are known only when it runs."""
+"""References in a pipeline's definition: values that are known only when it runs."""
 
 import json
 import re
 
+from local_sagemaker.control.refusals import invalid
 from local_sagemaker.jobs import store
-from local_sagemaker.jobs.refusals import invalid
 
 PART = re.compile(r"""\.?([^.\[\]]+)|\[(\d+)\]|\[['"]([^'"]*)['"]\]""")
 COMPARISONS = {

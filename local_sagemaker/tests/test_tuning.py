@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from jobs_kit import client, training, unique, wait
 from local_sagemaker.errors import ApiError
-from local_sagemaker.jobs import search
+from local_sagemaker.jobs.tuning import search
 
 SCRIPT = """
 import sys

@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 from jobs_kit import archive, client, get, keys, lines, put, unique, wait
 from local_sagemaker.errors import ApiError
-from local_sagemaker.jobs.filters import Filter, Processing
-from local_sagemaker.jobs.transform import Transform
+from local_sagemaker.jobs.transform.filters import Filter, Processing
+from local_sagemaker.jobs.transform.job import Transform
 
 IMAGE = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 GROUP = "/aws/sagemaker/TransformJobs"

@@ -142,8 +142,11 @@ def test_models_that_cannot_be_loaded_fail_with_the_reason(desk):
         "FileNotFoundError.*factor.json": {"code/inference.py": SCRIPT},
         "SyntaxError.*inference.py, line 1": {"factor.json": "1", "code/inference.py": "def model_fn(:"},
         "No module named 'nowhere_at_all'": {"factor.json": "1", "code/inference.py": "import nowhere_at_all"},
-        "default model_fn: missing file model-symbol": {"factor.json": "1", "code/inference.py": "x = 1"},
-        "No module named 'inference'": {"factor.json": "1"},
+        "The archive holds no xgboost-model and the script no model_fn": {
+            "factor.json": "1",
+            "code/inference.py": "x = 1",
+        },
+        "The archive holds no xgboost-model": {"factor.json": "1"},
         "not a tar.gz archive that can be unpacked": None,
         "outside the destination": {"../../escape.py": "x = 1"},
     }
@@ -267,7 +270,8 @@ def test_a_canary_in_alarm_rolls_back(desk):
         Threshold=0,
         ComparisonOperator="GreaterThanThreshold",
     )
-    broken = SCRIPT.replace("net(mx.nd.array([request]))", "net.no_such_thing")
+    broken = SCRIPT.replace("factor * sum(request)", "factor.no_such_thing")
+    assert broken != SCRIPT
     config = desk.config(desk.variant("only", desk.model(multiplier(2, broken))))
     canary = {
         "Type": "CANARY",

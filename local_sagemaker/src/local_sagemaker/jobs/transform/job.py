@@ -1,4 +1,4 @@
-"""The transform room: sends everything under an S3 prefix through a model, and stores the answers beside each other."""
+"""A batch transform job, from its request to its last output: the answers to each object lie beside each other."""
 
 import gzip
 import itertools
@@ -6,12 +6,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from local_sagemaker.control.api import operation
+from local_sagemaker.control.logs import LogStream
+from local_sagemaker.control.refusals import invalid, refuse
 from local_sagemaker.hosting.model_server import ServerDown, ServingFailed
 from local_sagemaker.jobs import store
-from local_sagemaker.jobs.diary import Diary
-from local_sagemaker.jobs.filters import Processing
-from local_sagemaker.jobs.refusals import invalid, refuse
+from local_sagemaker.jobs.transform.filters import Processing
 from local_sagemaker.jobs.work import Work
 
 LOGS = "/aws/sagemaker/TransformJobs"
@@ -23,26 +22,6 @@ NOT_HERE = {
     "TransformResources.VolumeKmsKeyId": "leave it out, nothing is encrypted here",
     "TransformResources.TransformAmiVersion": "leave it out",
 }
-
-
-@operation
-def create_transform_job(cloud, request):
-    return Transform.create(cloud, request)
-
-
-@operation
-def describe_transform_job(cloud, request):
-    return Transform.describe(cloud, request)
-
-
-@operation
-def list_transform_jobs(cloud, request):
-    return Transform.table(cloud).list(request, "TransformJobSummaries")
-
-
-@operation
-def stop_transform_job(cloud, request):
-    return Transform.halt(cloud, request)
 
 
 class Rejected(Exception):
@@ -109,8 +88,8 @@ class Transform(Work):
         }
         count = self.request["TransformResources"]["InstanceCount"]
         logs = [self.folder / f"{number}.log" for number in range(1, count + 1)]
-        diaries = [Diary(self.cloud, LOGS, f"{self.name}/algo-{n}-{born}") for n in range(1, count + 1)]
-        self.log = Diary(self.cloud, LOGS, f"{self.name}/algo-1-{born}/data-log")
+        streams = [LogStream(self.cloud, LOGS, f"{self.name}/algo-{n}-{born}") for n in range(1, count + 1)]
+        self.log = LogStream(self.cloud, LOGS, f"{self.name}/algo-1-{born}/data-log")
         self._note(f"MaxConcurrentTransforms={concurrent}, MaxPayloadInMB={self.limit >> 20}, BatchStrategy={strategy}")
         try:
             with ThreadPoolExecutor(count) as pool:
@@ -123,9 +102,9 @@ class Transform(Work):
                 for future in [pool.submit(self._transform, server, item) for item, server in turns]:
                     future.result()
         finally:
-            for diary, log in zip(diaries, logs, strict=True):
+            for stream, log in zip(streams, logs, strict=True):
                 if log.exists():
-                    diary.pull(log, last=True)
+                    stream.pull(log, last=True)
         if self.over():
             return "Stopped", {}
         if self.errors:

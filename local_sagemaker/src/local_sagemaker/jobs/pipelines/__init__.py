@@ -1,0 +1,1 @@
+"""Pipelines: steps, each run as the real job that it describes."""

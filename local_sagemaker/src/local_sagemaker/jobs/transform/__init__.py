@@ -1,0 +1,1 @@
+"""Batch transform jobs: everything under an S3 prefix, sent through a model."""

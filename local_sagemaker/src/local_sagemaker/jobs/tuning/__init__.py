@@ -1,0 +1,1 @@
+"""Hyperparameter tuning jobs, each a search over real training jobs."""
