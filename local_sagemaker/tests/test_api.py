@@ -30,12 +30,12 @@ def post(operation, body=b"{}"):
     return urllib3.request("POST", request.url, body=body, headers=dict(request.headers))
 
 
-BOTO3 = (1, 44, 5)  # whose operations are all listed
+BOTO3 = "1.44.5"  # whose operations are all listed
 
 
 def test_every_operation_is_listed_once():
     known = set(shapes.service().operation_names)
-    if tuple(map(int, boto3.__version__.split("."))) <= BOTO3:
+    if boto3.__version__ == BOTO3:
         assert set(api.table_of_operations()) == known
     groups = api.yaml.safe_load(api.FILE.read_text()).values()
     names = [name for group in groups for entry in group for name in entry["operations"]]

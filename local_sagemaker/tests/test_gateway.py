@@ -7,8 +7,9 @@ import socket
 import botocore.exceptions
 import pytest
 import requests
-from local_sagemaker.guest import gateway as room
+from local_sagemaker.guest.gateway import MOST_BYTES, Gateway
 from PIL import Image
+from serving_kit import until
 
 ANSWER = {"predictions": [{"boxes": [{"name": "dog", "score": 0.9, "box": [10, 20, 60, 70]}]}]}
 
@@ -39,7 +40,7 @@ def model():
 
 @pytest.fixture
 def gateway(model):
-    gateway = room.Gateway(model, "somewhere", authorizer)
+    gateway = Gateway(model, "somewhere", authorizer)
     yield gateway
     gateway.close()
 
@@ -86,14 +87,14 @@ def test_who_may_not_is_told_in_json_and_never_reaches_the_model(gateway, model,
 
 def test_nothing_but_true_opens_the_door(model):
     for verdict in ({}, {"isAuthorized": "yes"}, {"isAuthorized": 1}):
-        gateway = room.Gateway(model, "somewhere", lambda event, context, verdict=verdict: verdict)
+        gateway = Gateway(model, "somewhere", lambda event, context, verdict=verdict: verdict)
         assert send(gateway).status_code == 403
         gateway.close()
 
 
 def test_a_body_that_is_too_large_is_refused_and_the_answer_arrives(gateway, model):
-    assert send(gateway, body=bytes(room.MOST_BYTES + 1)).status_code == 413
-    assert send(gateway, body=bytes(room.MOST_BYTES)).status_code == 200
+    assert send(gateway, body=bytes(MOST_BYTES + 1)).status_code == 413
+    assert send(gateway, body=bytes(MOST_BYTES)).status_code == 200
     assert send(gateway, body=iter([b"in", b"pieces"])).status_code == 411
     assert len(model.asked) == 1
 
@@ -103,14 +104,24 @@ def test_what_breaks_off_is_dropped(gateway, model):
     with socket.create_connection(("127.0.0.1", int(gateway.url.rpartition(":")[2])), timeout=5) as connection:
         connection.sendall(head + b"Content-Length: 100\r\n\r\nhalf")
         connection.shutdown(socket.SHUT_WR)
-        assert b" 400 " in connection.recv(1000)
+        assert connection.recv(1000) == b""
+    assert model.asked == []
+    assert until(lambda: gateway.calls) == [("tests", 400)]
+
+
+def test_what_does_not_arrive_is_refused(gateway, model, monkeypatch):
+    monkeypatch.setattr("local_sagemaker.guest.gateway.PATIENCE", 0.2)
+    head = b"POST /detect HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: image/png\r\n"
+    with socket.create_connection(("127.0.0.1", int(gateway.url.rpartition(":")[2])), timeout=20) as connection:
+        connection.sendall(head + b"Content-Length: 100\r\n\r\nhalf")
+        assert b" 408 " in connection.recv(1000)
     assert model.asked == []
 
 
-def test_what_is_no_http_is_refused_in_json(gateway):
+def test_what_is_no_http_is_refused(gateway):
     with socket.create_connection(("127.0.0.1", int(gateway.url.rpartition(":")[2])), timeout=5) as connection:
         connection.sendall(b"junk\r\n\r\n")
-        assert b'{"message": ' in connection.makefile("rb").read()
+        assert b" 400 " in connection.makefile("rb").readline()
     assert send(gateway, method="BREW").json()["message"]
 
 
