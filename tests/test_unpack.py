@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 from packing import CONTENT, tarball, zipped
+from pictures import damaged
 
 from gluon_lessons.files import fetch
 
@@ -90,22 +91,6 @@ def test_names_are_listed_and_what_is_no_archive_has_none(tmp_path):
     for content, names in ((zipped({"a": b"", "b/c": b""}), ["a", "b/c"]), (tarball({"./a": b""}), ["a"]), (b"x", [])):
         file.write_bytes(content)
         assert fetch.contents(file) == names
-
-
-def damaged(content, chance):
-    """The content with some bytes changed, a piece cut out or doubled, or its end cut off."""
-    content = bytearray(content)
-    for _ in range(chance.randint(1, 8)):
-        place = chance.randrange(len(content))
-        content[place] = chance.choice((0, 255, chance.randrange(256)))
-    kind, place = chance.randrange(4), chance.randrange(len(content))
-    if kind == 1:
-        del content[place:]
-    elif kind == 2:
-        del content[place : place + chance.randint(1, 64)]
-    elif kind == 3:
-        content[place:place] = content[place : place + chance.randint(1, 64)]
-    return bytes(content)
 
 
 @pytest.mark.parametrize("number", [1500, pytest.param(10_000, marks=pytest.mark.soak)])
