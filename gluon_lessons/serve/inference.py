@@ -1,12 +1,11 @@
-"""The serving room: the entry script that SageMaker runs around a network, here and there (Python 3.8, MXNet 1.9.0).
+"""The entry script that SageMaker runs around a network, on this machine and on AWS (Python 3.8, MXNet 1.9.0).
 
 AWS's toolkit calls four functions: `model_fn` once, then `input_fn`, `predict_fn` and `output_fn` for every request.
 What the network needs to know about pictures and classes stands in `model.json`, beside the exported network.
-Nothing but MXNet, NumPy and AWS's toolkit is imported, because this runs where the course is not installed.
+Nothing is imported but what AWS's image holds: MXNet, NumPy, Pillow and AWS's toolkit.
 """
 
 import base64
-import contextlib
 import functools
 import io
 import json
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import mxnet as mx
 import numpy as np
+from PIL import Image
 from sagemaker_inference.errors import GenericInferenceToolkitError
 
 JSON = "application/json"
@@ -25,6 +25,8 @@ LINES = "application/jsonlines"
 
 MOST_PIXELS = 40_000_000  # a small file can claim to be a huge picture: this is the most that is unpacked
 MOST_PICTURES = 64  # in one request
+NARROWEST = 100  # the longer side of a picture is at most so many times the shorter one
+ORIENTATION = 0x0112  # the EXIF field
 
 
 class Refused(GenericInferenceToolkitError):
@@ -96,7 +98,7 @@ def predict_fn(data, model):
 
 
 def output_fn(results, accept):
-    """Write JSON: one object with all predictions, or a line a picture where lines came in or are asked for."""
+    """Write JSON: one object with all predictions, or a line per picture where lines came in or are asked for."""
     predictions, as_lines = results
     wanted = {part.split(";")[0].strip().lower() for part in accept.split(",")}
     if LINES in wanted or (as_lines and wanted & {JSON, "*/*"}):
@@ -110,7 +112,10 @@ def output_fn(results, accept):
 
 
 def read_picture(body):
-    """Decode a JPEG or a PNG, refusing what MXNet would fill with grey (truncated) or what would fill the memory."""
+    """Decode a JPEG or a PNG as the course's `photos.read` does: upright, in colours, transparent parts on white.
+
+    What is truncated, or would fill the memory, is refused.
+    """
     body = bytes(body)
     if body.startswith(b"\xff\xd8"):
         height, width = jpeg_size(body)
@@ -120,15 +125,27 @@ def read_picture(body):
         raise ValueError("the picture is neither a JPEG nor a PNG")
     if height * width > MOST_PIXELS:
         raise ValueError(f"the picture has {width} x {height} pixels, more than {MOST_PIXELS}")
-    try:
-        picture = mx.image.imdecode(body).asnumpy()
-    except mx.MXNetError:
-        with contextlib.suppress(mx.MXNetError):
-            mx.nd.waitall()  # or MXNet reports this failure again, to whoever waits next
-        picture = np.empty(0)
-    if picture.size == 0:
-        raise ValueError("the picture is damaged")
-    return picture
+    with Image.open(io.BytesIO(body)) as image:
+        return upright(as_colours(image), image.getexif().get(ORIENTATION))
+
+
+def as_colours(image):
+    if image.mode.startswith("I"):  # 16 bits, of which the upper ones count
+        return np.repeat((np.asarray(image).astype("uint16") >> 8).astype("uint8")[..., None], 3, axis=2)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return np.array(image.convert("RGB"))
+
+
+def upright(picture, orientation):
+    """Turn a picture as its EXIF data say that it lies: 1 to 8."""
+    if orientation in (5, 6, 7, 8):
+        picture = picture.transpose(1, 0, 2)
+    if orientation in (3, 4, 7, 8):
+        picture = picture[::-1]
+    if orientation in (2, 3, 6, 7):
+        picture = picture[:, ::-1]
+    return np.ascontiguousarray(picture)
 
 
 def jpeg_size(body):
@@ -144,7 +161,7 @@ def jpeg_size(body):
                 continue
             (length,) = struct.unpack_from(">H", body, at + 2)
             if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-                size = struct.unpack_from(">HH", body, at + 5)
+                size = once(size, struct.unpack_from(">HH", body, at + 5))
             at += 2 + length
             if marker == 0xDA:  # pixels: up to the next marker that is neither a restart nor an escaped 255
                 at = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL).search(body, at).start()
@@ -153,6 +170,13 @@ def jpeg_size(body):
     if size is None:
         raise ValueError("the JPEG has no picture in it")
     return size
+
+
+def once(size, told):
+    """A decoder may go by the first of two sizes or by the second, so that neither says what will fill the memory."""
+    if size:
+        raise ValueError("the picture says twice how large it is")
+    return told
 
 
 def png_size(body):
@@ -167,8 +191,7 @@ def png_size(body):
         if zlib.crc32(chunk) != int.from_bytes(body[at + 8 + length : at + 12 + length], "big"):
             raise ValueError("the PNG is truncated or damaged")
         if name == b"IHDR":
-            width, height = struct.unpack_from(">II", chunk, 4)
-            size = height, width
+            size = once(size, struct.unpack_from(">II", chunk, 4)[::-1])
         at += 12 + length
     if size is None:
         raise ValueError("the PNG has no picture in it")
@@ -201,7 +224,7 @@ def read_json(body):
 
 
 def read_lines(body):
-    """JSON documents, one a line: what a batch transform with line splitting sends."""
+    """JSON documents, one per line: what a batch transform with line splitting sends."""
     text = body if isinstance(body, str) else bytes(body).decode("utf-8")
     return [picture for line in text.splitlines() if line.strip() for picture in read_json(line)]
 
@@ -242,6 +265,8 @@ def prepare(picture, wanted):
     """A picture -> the network's input, and the share of the picture's own size to which it was resized: x, y."""
     height, width = picture.shape[:2]
     to_height, to_width = wanted["size"]
+    if max(height, width) > NARROWEST * min(height, width):
+        raise Refused(400, f"A picture of {width} x {height} pixels is too narrow.")
     if wanted["fit"] == "stretch":  # the whole picture, its shape changed
         new_height, new_width = to_height, to_width
     elif wanted["fit"] == "crop":  # the short side to so many pixels, then the middle
@@ -250,9 +275,6 @@ def prepare(picture, wanted):
     else:  # "long": the whole picture, its shape kept, the long side to so many pixels, each side a multiple of 8 and 1
         share = to_width / max(height, width)
         new_height, new_width = (max(1, round((side * share - 1) / 8) * 8 + 1) for side in (height, width))
-    if new_height * new_width > MOST_PIXELS:
-        raise Refused(400, f"A picture of {width} x {height} pixels is too narrow for this network.")
-
     mean, std = np.array(wanted["mean"], "float32"), np.array(wanted["std"], "float32")
     method = wanted["interpolation"]
     if method == "best":  # what GluonCV calls 9: by area to shrink, cubic to enlarge, else linear
@@ -298,14 +320,14 @@ def detect(model, picture):
     (ids, scores, boxes), share = run(model, picture)
     height, width = picture.shape[:2]
     boxes = boxes / np.tile(share, 2)
-    found = []
+    things = []
     for index, score, box in zip(ids.ravel(), scores.ravel(), boxes):  # noqa: B905
         # An untrained or diverged network gives infinite boxes, for which JSON has no word.
         if index >= 0 and score >= model.about["threshold"] and np.isfinite(box).all():
             box = np.clip(box, 0, [width, height, width, height])
             name = model.about["classes"][int(index)]
-            found.append({"name": name, "score": round(float(score), 6), "box": [round(float(x), 2) for x in box]})
-    return {"boxes": found}
+            things.append({"name": name, "score": round(float(score), 6), "box": [round(float(x), 2) for x in box]})
+    return {"boxes": things}
 
 
 def segment(model, picture):
