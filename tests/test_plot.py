@@ -1,4 +1,4 @@
-"""Figures: one size, alt text, a printed fact, and pictures of any layout."""
+"""Figures: one size, shown by themselves, and pictures of any layout."""
 
 import base64
 import io
@@ -8,6 +8,7 @@ import ipywidgets
 import mxnet as mx
 import numpy as np
 import pytest
+from IPython.core.formatters import DisplayFormatter
 from mxnet.gluon import nn
 from PIL import Image
 
@@ -16,20 +17,14 @@ from gluon_lessons import plot
 PHOTO = np.full((40, 60, 3), 128, dtype="uint8")
 
 
-@pytest.fixture
-def shown(monkeypatch):
-    calls = []
-    monkeypatch.setattr("gluon_lessons.plot.page.display", lambda data, raw, metadata: calls.append((data, metadata)))
-    return calls
-
-
-def test_a_figure_is_shown_with_its_alt_text_and_its_fact(shown, capsys):
-    plot.show(plot.images([PHOTO]), alt="A grey rectangle.", fact="It is 60 pixels wide.")
-    [(data, metadata)] = shown
-    assert metadata["image/png"]["alt"] == data["text/plain"] == "A grey rectangle."
-    assert capsys.readouterr().out == "It is 60 pixels wide.\n"
+def test_a_figure_shows_itself_at_the_end_of_a_cell(monkeypatch):
+    shown = []
+    monkeypatch.setattr("gluon_lessons.plot.page.display", lambda data, raw: shown.append(data))
+    DisplayFormatter().format(plot.bars(["cat", "dog"], [1, 2], xlabel="number"))
+    [data] = shown
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     assert picture.width == plot.WIDTH * plot.DPI
+    assert data["text/plain"] == f"<Figure size {picture.width}x{picture.height}>"
 
 
 def test_moving_a_slider_draws_anew_with_its_value(monkeypatch):
@@ -47,7 +42,7 @@ def test_moving_a_slider_draws_anew_with_its_value(monkeypatch):
         drawn.append(threshold)
         return plot.bars(["cat"], [threshold], xlabel="score")
 
-    plot.sliders(draw, alt="A bar as long as the <threshold>.", threshold=(0, 1, 0.5))
+    plot.sliders(draw, threshold=(0, 1, 0.5))
     [data] = shown
     assert data["text/plain"] == "Sliders for threshold appear here while the notebook runs in Jupyter."
     [page] = pages
@@ -56,12 +51,7 @@ def test_moving_a_slider_draws_anew_with_its_value(monkeypatch):
     before = picture.value
     slider.value = 0.8
     assert drawn == [0.5, 0.8]
-    assert 'alt="A bar as long as the &lt;threshold&gt;."' in picture.value != before
-
-
-def test_a_figure_without_alt_text_or_fact_is_refused():
-    with pytest.raises(TypeError):
-        plot.show(plot.images([PHOTO]))
+    assert 'alt="The figure at threshold 0.8"' in picture.value != before
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3), (3, 4, 5), (1, 4, 5), (4, 5, 1)])

@@ -65,11 +65,11 @@ def test_an_unknown_lesson_is_refused():
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_each_lesson_has_three_questions_with_one_right_choice_each(path):
+def test_each_question_of_a_lesson_has_one_right_choice(path):
     asked = quiz.questions(path.stem.partition("-")[0])
-    assert len(asked) == 3
+    assert asked
     for question in asked:
-        assert len(question.choices) >= 3
+        assert len(question.choices) >= 2
         assert sum(choice.right for choice in question.choices.values()) == 1
         assert all(len(choice.why) > 20 for choice in question.choices.values())
 

@@ -68,6 +68,15 @@ def outputs(path):
     return [output for cell in hygiene.code_cells(nbformat.read(path, as_version=4)) for output in cell.outputs]
 
 
+def stored_pictures(path):
+    """Return each picture that a notebook stores, with its alt text."""
+    cells = hygiene.code_cells(nbformat.read(path, as_version=4))
+    shown = [(output, hygiene.alt_text(cell)) for cell in cells for output in cell.outputs]
+    return [
+        (b64decode(output.data["image/png"]), alt) for output, alt in shown if "image/png" in output.get("data", {})
+    ]
+
+
 def words(text):
     return " ".join(text.split())
 
@@ -109,7 +118,10 @@ def test_a_page_shows_what_its_notebook_stores(pages, path):
     page = page_of(pages, path)
     stored = outputs(path)
     shown = words(page.find("article").get_text())
-    alts = [output.metadata["image/png"]["alt"] for output in stored if "image/png" in output.get("data", {})]
+    cells = hygiene.code_cells(nbformat.read(path, as_version=4))
+    alts = [
+        hygiene.alt_text(cell) for cell in cells for output in cell.outputs if "image/png" in output.get("data", {})
+    ]
     assert [picture["alt"] for picture in page.select("article img")] == alts
     for output in stored:
         if output.output_type == "error":
@@ -130,18 +142,14 @@ def test_a_quiz_unfolds_its_answers(pages):
 def test_the_front_page_shows_the_detector_at_work_and_how_to_run_it(site, pages):
     page = pages[site / "index.html"]
     picture = page.select_one("article figure img")
-    stored = [output for output in outputs(PATHS[0]) if "image/png" in output.get("data", {})]
-    [alt] = [o.metadata["image/png"]["alt"] for o in stored if png(o) == (site / picture["src"]).read_bytes()]
+    shown = (site / picture["src"]).read_bytes()
+    [alt] = [alt for stored, alt in stored_pictures(PATHS[0]) if stored == shown]
     assert picture["alt"] == alt
     assert "boxes" in alt
     assert "Joseph Redmon" in page.find("figcaption").get_text()
     assert page.select_one(f"article a[href='{PATHS[0].stem}.html']")
     assert "make lab" in page.select_one("article pre").get_text()
     assert "data/seen.png" in (ROOT / "README.md").read_text(encoding="utf-8").split("\n\n")[2]  # what it stands for
-
-
-def png(output):
-    return b64decode(output.data["image/png"])
 
 
 def test_a_downloaded_notebook_is_the_stored_one(site, pages):

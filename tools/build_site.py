@@ -1,13 +1,12 @@
-"""The bindery: makes pages to read of the README and the stored notebooks, with Sphinx. Nothing is executed.
+"""Make pages to read of the README and the stored notebooks, with Sphinx. Nothing is executed.
 
     python tools/build_site.py [FOLDER]      the folder is site/ when none is named
 
-The pages need nothing but themselves: fonts, scripts and the search lie beside them. This file is Sphinx's settings and
-its extension too.
+The pages need nothing but themselves: fonts, scripts and the search lie beside them. A picture's alt text is the one in
+its cell's metadata. This file is Sphinx's settings too.
 """
 
 import argparse
-import hashlib
 import re
 import shutil
 import sys
@@ -16,7 +15,6 @@ from base64 import b64decode
 from pathlib import Path
 
 import nbformat
-from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.console import color_terminal, nocolor
 from sphinx.util.docutils import docutils_namespace
@@ -41,7 +39,7 @@ SETTINGS = {
     "html_title": "Gluon Lessons",
     "language": "en",
     "highlight_language": "none",
-    "extensions": ["myst_nb", "sphinx_copybutton", "build_site"],
+    "extensions": ["myst_nb", "sphinx_copybutton"],
     "nb_execution_mode": "off",
     "myst_heading_anchors": 4,
     "myst_heading_slug_func": "build_site.anchor",
@@ -182,7 +180,7 @@ def landing_picture():
     for cell in hygiene.code_cells(nbformat.read(first, as_version=4)):
         for output in cell.outputs:
             if 'predict.detect("dog")' in cell.source and "image/png" in output.get("data", {}):
-                return b64decode(output.data["image/png"]), output.metadata["image/png"]["alt"]
+                return b64decode(output.data["image/png"]), hygiene.alt_text(cell)
     raise SystemExit(f"{first.name} stores no picture of what it detects, and the front page needs one.")
 
 
@@ -204,30 +202,6 @@ def contents(paths, documents):
 def anchor(heading):
     """Name a heading as JupyterLab does, so that links lead to the same place in both."""
     return heading.replace(" ", "-")
-
-
-def setup(sphinx):
-    sphinx.connect("doctree-read", describe_pictures)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}
-
-
-def describe_pictures(sphinx, document):
-    """Give each picture the alt text that its notebook stores; MyST-NB drops it, and names pictures by their hash."""
-    notebook = Path(sphinx.srcdir) / f"{sphinx.env.docname}.ipynb"
-    if notebook.exists():
-        alts = alt_texts(nbformat.read(notebook, as_version=4))
-        for picture in document.findall(nodes.image):
-            picture["alt"] = alts[Path(picture["uri"]).stem]
-
-
-def alt_texts(notebook):
-    """Return the alt texts of a notebook's pictures, by the hash of the picture."""
-    outputs = [output for cell in hygiene.code_cells(notebook) for output in cell.outputs]
-    return {
-        hashlib.sha256(b64decode(output.data["image/png"])).hexdigest(): output.metadata["image/png"]["alt"]
-        for output in outputs
-        if "image/png" in output.get("data", {})
-    }
 
 
 if __name__ == "__main__":

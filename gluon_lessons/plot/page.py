@@ -35,14 +35,15 @@ STYLE = {
 }
 
 
-def show(figure: Figure, *, alt: str, fact: str) -> None:
-    """Show `figure` with `alt` for those who cannot see it, and print `fact`, a number that the figure stands for."""
-    data = {"image/png": _png(figure), "text/plain": alt}
-    display(data, raw=True, metadata={"image/png": {"alt": alt}})
-    print(fact)
+class Drawing(Figure):
+    """A figure that Jupyter shows as it was drawn: the same picture, whatever else has been imported."""
+
+    def _ipython_display_(self) -> None:
+        width, height = (round(length) for length in self.get_size_inches() * DPI)
+        display({"image/png": _png(self), "text/plain": f"<Figure size {width}x{height}>"}, raw=True)
 
 
-def sliders(draw: Callable[..., Figure], *, alt: str, **settings: tuple[float, float, float]) -> None:
+def sliders(draw: Callable[..., Figure], **settings: tuple[float, float, float]) -> None:
     """Offer a slider for each setting of `draw`, a function that returns a figure, as (lowest, highest, first).
 
     Nothing depends on it: where a page has no widgets, a sentence stands in its place.
@@ -56,7 +57,9 @@ def sliders(draw: Callable[..., Figure], *, alt: str, **settings: tuple[float, f
     picture = ipywidgets.HTML()
 
     def redraw(_=None):
-        figure = draw(**{name: control.value for name, control in controls.items()})
+        values = {name: control.value for name, control in controls.items()}
+        figure = draw(**values)
+        alt = f"The figure at {', '.join(f'{name} {value:g}' for name, value in values.items())}"
         picture.value = f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{_png(figure)}">'
 
     for control in controls.values():
@@ -71,7 +74,7 @@ def sliders(draw: Callable[..., Figure], *, alt: str, **settings: tuple[float, f
 def panels(rows: int = 1, columns: int = 1, *, height: float = 3.0, **options: Any) -> tuple[Figure, Any]:
     """Return an empty figure of the course's width and its axes: one, a row, or a grid of them."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, height * rows), layout="constrained")
+        figure = Drawing(figsize=(WIDTH, height * rows), layout="constrained")
         return figure, figure.subplots(rows, columns, **options)
 
 
