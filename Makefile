@@ -11,7 +11,7 @@ TESTS ?= notebooks tests local_sagemaker/tests
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test run notebooks bench site soak browser mutants clean setup needs lock
+.PHONY: help lab test run check notebooks bench site soak browser mutants clean setup needs lock
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -26,6 +26,9 @@ test: setup needs  ## unit tests, hygiene, and every notebook compared with what
 
 run: setup needs  ## execute the lessons (or LESSON) and show what each took
 	@$(BIN)/python tools/notebooks.py run $(LESSON)
+
+check: setup needs  ## say what is wrong with the lessons (or LESSON) while one is written: outputs, figures, solutions, rules
+	@$(BIN)/python tools/notebooks.py check $(LESSON)
 
 notebooks: setup needs  ## execute the lessons (or LESSON) and store them again
 	@$(BIN)/python tools/notebooks.py refresh $(LESSON)

@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-COMMANDS = ["lab", "test", "run", "notebooks", "bench", "site", "soak", "browser", "clean", "lock"]
+COMMANDS = ["lab", "test", "run", "check", "notebooks", "bench", "site", "soak", "browser", "mutants", "clean", "lock"]
 
 
 def make(*words):

@@ -139,6 +139,11 @@ def test_what_is_printed_and_what_is_shown_may_come_in_either_order():
     assert differences([shown, *printed("1")], [*printed("1"), shown], {}) == []
 
 
+def test_a_text_that_is_printed_in_two_parts_is_one_text():
+    assert differences(printed("one\ntwo\n"), [*printed("one\n"), *printed("two\n")], {}) == []
+    assert differences(printed("one\ntwo\n"), [*printed("two\n"), *printed("one\n")], {})
+
+
 @pytest.mark.parametrize(
     "stated",
     [

@@ -144,6 +144,38 @@ def test_the_run_fails_when_a_lesson_exceeds_its_budget_by_half(course, capsys, 
     assert "exceeds its budget" in capsys.readouterr().out
 
 
+SOLVED = """<details><summary>Solution</summary>
+
+```python
+answer = 2
+print("Correct." if answer == 2 else "Not attempted yet.")
+```
+
+</details>"""
+
+
+def test_the_check_tells_what_differs_and_which_solution_fails(course, capsys, monkeypatch):
+    monkeypatch.setattr(press, "inspect", lambda paths: 0)
+    exercise = new_code_cell(
+        'answer = ...\nprint("Correct." if answer == 2 else "Not attempted yet.")', metadata={"tags": ["exercise"]}
+    )
+    solution = new_markdown_cell(SOLVED, metadata={"tags": ["solution"]})
+    tolerant = new_code_cell("print(0.9)", metadata={"compare": {"rtol": 0.1, "why": "Chance decides."}})
+    path = course("glossary", new_code_cell("print(6)"), tolerant, exercise, solution)
+    press.main(["refresh"])
+    capsys.readouterr()
+    assert press.main(["check", "glossary"]) == 0, capsys.readouterr().err
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[2].outputs[0].text, notebook.cells[3].outputs[0].text = "7\n", "0.85\n"
+    notebook.cells[5].source = SOLVED.replace("answer = 2\n", "answer = 3\n")
+    path.write_text(press.as_text(press.normalise(notebook)))
+    assert press.main(["check", "glossary"]) == 1
+    told = capsys.readouterr().err
+    assert "glossary.ipynb cell 3: stdout:     -7\n    +6" in told
+    assert "cell 4" not in told
+    assert "a solution that earns no 'Correct.': Not attempted yet." in told
+
+
 def nbval(folder):
     options = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", ROOT / "tests" / "sanitize.cfg"]
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", "/dev/null", *options, folder]

@@ -71,9 +71,11 @@ def outputs(path):
 def stored_pictures(path):
     """Return each picture that a notebook stores, with its alt text."""
     cells = hygiene.code_cells(nbformat.read(path, as_version=4))
-    shown = [(output, hygiene.alt_text(cell)) for cell in cells for output in cell.outputs]
     return [
-        (b64decode(output.data["image/png"]), alt) for output, alt in shown if "image/png" in output.get("data", {})
+        (b64decode(output.data["image/png"]), hygiene.alt_text(cell))
+        for cell in cells
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
     ]
 
 

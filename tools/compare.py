@@ -121,7 +121,7 @@ def _by_kind(outputs) -> dict[str, list]:
     kinds = {}
     for output in outputs:
         if output["output_type"] == "stream":
-            kinds.setdefault(output["name"], []).append(output["text"])
+            kinds[output["name"]] = ["".join(kinds.get(output["name"], [])) + output["text"]]
         elif output["output_type"] == "error":
             kinds.setdefault("error", []).append(f"{output['ename']}: {output['evalue']}")
         else:

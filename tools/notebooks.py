@@ -1,14 +1,19 @@
-"""The press: executes the notebooks, stores them in one normal form, and writes the lines that are generated.
+"""Execute the notebooks, store them in one normal form, and write the lines that are generated.
 
     python tools/notebooks.py refresh [LESSON...]    execute and store again; navigation and lesson table with it
     python tools/notebooks.py run [LESSON...]        execute without storing; a table of lesson, cells, seconds and the
                                                      budget, which a lesson may exceed by half before the run fails
-    python tools/notebooks.py check [LESSON...]      the inspection, and whether the generated lines are up to date
+    python tools/notebooks.py inspect [LESSON...]    the rules of tools/hygiene.py, without executing, and whether the
+                                                     generated lines are up to date
+    python tools/notebooks.py check [LESSON...]      inspect; then execute, compare each cell with what is stored, and
+                                                     try the solutions: each problem is told as soon as it is met
 
 A lesson goes by its number or name: 01, 01-ndarray or notebooks/01-ndarray.ipynb.
 """
 
 import argparse
+import contextlib
+import copy
 import difflib
 import hashlib
 import os
@@ -21,14 +26,18 @@ import nbformat
 from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat.v4 import new_code_cell
+from nbval.plugin import get_sanitize_patterns
 
 from gluon_lessons.errors import LessonError
 
 sys.path.insert(0, str(Path(__file__).parent))
+import compare
 import hygiene
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = ROOT / "notebooks"
+SANITIZE = ROOT / "tests" / "sanitize.cfg"
 LAST = ("glossary", "common-errors")  # reference, after the lessons
 CELL_TIMEOUT = 300  # seconds
 # The seconds that a lesson may take on two processors: less for those that need no server, more for those that train.
@@ -39,11 +48,12 @@ KEPT_METADATA = ("tags", "reason", "jupyter", "compare", "mystnb")
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("action", choices=("refresh", "run", "check"))
+    parser.add_argument("action", choices=("refresh", "run", "inspect", "check"))
     parser.add_argument("lessons", nargs="*", metavar="LESSON")
     chosen = parser.parse_args(arguments)
     try:
-        return {"refresh": refresh, "run": run, "check": check}[chosen.action](find(chosen.lessons))
+        actions = {"refresh": refresh, "run": run, "inspect": inspect, "check": check}
+        return actions[chosen.action](find(chosen.lessons))
     except LessonError as error:
         print(error, file=sys.stderr)
         return 1
@@ -113,6 +123,51 @@ def budget(path):
 
 
 def check(paths):
+    """Tell an author what is wrong with lessons, in the order in which it is met."""
+    failed = inspect(paths)
+    for path in paths:
+        for problem in executed_problems(path):
+            failed = 1
+            print(f"{path.name} {problem}", file=sys.stderr, flush=True)
+        print(f"{path.name}: checked", flush=True)
+    return failed
+
+
+def executed_problems(path):
+    """Execute a lesson, its solutions last; yield how its outputs differ from the stored ones, and what fails."""
+    notebook = nbformat.read(path, as_version=4)
+    stored = copy.deepcopy(notebook.cells)
+    for cell in [cell for cell in stored if "exercise" in hygiene.tags(cell)]:
+        if solution := hygiene.solution_of(notebook, notebook.cells[stored.index(cell)]):
+            notebook.cells.append(new_code_cell(solution, metadata={"tags": ["solution"]}))
+    patterns = get_sanitize_patterns(SANITIZE.read_text(encoding="utf-8"))
+    problems = []
+
+    def sanitize(text):
+        for pattern, replacement in patterns:
+            text = re.sub(pattern, replacement, text)
+        return text
+
+    def compare_cell(cell, cell_index, **_):
+        if cell.cell_type != "code" or "nbval-ignore-output" in hygiene.tags(cell):
+            return
+        if "solution" in hygiene.tags(cell):
+            printed = "".join(hygiene.text_of(output) for output in cell.outputs)
+            if "Correct." not in printed:
+                problems.append(f"has a solution that earns no 'Correct.': {printed.strip()}\n{cell.source}")
+        else:
+            found = compare.differences(stored[cell_index].outputs, cell.outputs, cell.metadata, sanitize)
+            problems.extend(f"cell {cell_index + 1}: {problem}" for problem in found)
+
+    client = _client(notebook, path, on_cell_executed=compare_cell)
+    with _told(notebook, path), client.setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
+            yield from problems
+            problems.clear()
+
+
+def inspect(paths):
     problems = [problem for path in paths for problem in hygiene.inspect(path)]
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
@@ -128,9 +183,15 @@ def check(paths):
 
 def execute(notebook, path):
     """Run every cell in a fresh kernel, in the notebook's folder, and return the seconds that it took."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums come out in the same order on every machine
     started = time.monotonic()
-    client = NotebookClient(
+    with _told(notebook, path):
+        _client(notebook, path).execute()
+    return time.monotonic() - started
+
+
+def _client(notebook, path, **hooks):
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums come out in the same order on every machine
+    return NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
         kernel_name="python3",
@@ -138,9 +199,15 @@ def execute(notebook, path):
         coalesce_streams=True,
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
         resources={"metadata": {"path": str(path.parent)}},
+        **hooks,
     )
+
+
+@contextlib.contextmanager
+def _told(notebook, path):
+    """Turn what can go wrong while a notebook runs into one sentence."""
     try:
-        client.execute()
+        yield
     except CellExecutionError as error:
         cell = next((index for index, cell in enumerate(notebook.cells, 1) if _failed(cell)), "unknown")
         raise LessonError(f"{path.name}, cell {cell}, failed: {error.ename}: {error.evalue}") from error
@@ -150,7 +217,6 @@ def execute(notebook, path):
         raise LessonError(
             f"{path.name}: the kernel did not run ({error}); `make clean` and then `make test`."
         ) from error
-    return time.monotonic() - started
 
 
 def _failed(cell):

@@ -7,6 +7,7 @@ JupyterLab and on a plain web page alike; an answer given in code gets the same 
 import html
 from dataclasses import dataclass
 from importlib import resources
+from string import ascii_lowercase
 
 import yaml
 from IPython.display import display
@@ -46,7 +47,9 @@ def questions(lesson):
     if not file.is_file():
         raise LessonError(f'There is no quiz for lesson "{lesson}"; quizzes go by the lesson\'s number, such as "01".')
     return [
-        Question(item["question"], {"abcdef"[index]: Choice(**choice) for index, choice in enumerate(item["choices"])})
+        Question(
+            item["question"], dict(zip(ascii_lowercase, (Choice(**choice) for choice in item["choices"]), strict=False))
+        )
         for item in yaml.safe_load(file.read_text(encoding="utf-8"))
     ]
 
