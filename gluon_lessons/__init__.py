@@ -8,6 +8,15 @@ __all__ = ["__version__", "device"]
 __version__ = "0.1.0"
 
 compat.install()
-# GluonCV's own host is gone: `pretrained=True` finds the zoo's weights, `get_model` the networks that only the zoo has.
-compat.call_after("gluoncv.model_zoo.model_store", "gluon_lessons.zoo.gluoncv_hook:attach_weights")
-compat.call_after("gluoncv.model_zoo.model_zoo", "gluon_lessons.zoo.gluoncv_hook:attach_names")
+# Their own hosts are gone: `pretrained=True` finds the zoo's weights, `get_model` the networks that only the zoo has;
+# data sets, and pictures of tutorials, come from where they are now.
+for _module, _function in {
+    "mxnet": "gluon_lessons.mxnet_hook:attach_test_data",
+    "mxnet.gluon.data.vision.datasets": "gluon_lessons.mxnet_hook:attach_data_sets",
+    "mxnet.gluon.model_zoo.model_store": "gluon_lessons.mxnet_hook:attach_weights",
+    "mxnet.gluon.model_zoo.vision": "gluon_lessons.mxnet_hook:attach_names",
+    "gluoncv.model_zoo.model_store": "gluon_lessons.zoo.gluoncv_hook:attach_weights",
+    "gluoncv.model_zoo.model_zoo": "gluon_lessons.zoo.gluoncv_hook:attach_names",
+    "gluoncv.utils.download": "gluon_lessons.zoo.gluoncv_hook:attach_pictures",
+}.items():
+    compat.call_after(_module, _function)

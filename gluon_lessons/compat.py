@@ -47,10 +47,8 @@ class _Doorkeeper:
             _prepare()
         if name in _STAND_INS:
             return _spec_that_runs(name, _STAND_INS[name])
-        if name in _PREPARATIONS:
-            return _spec_that_mends(name, path, before=_PREPARATIONS[name])
-        if name in _MENDS:
-            return _spec_that_mends(name, path, after=_MENDS[name])
+        if name in _PREPARATIONS or name in _MENDS:
+            return _spec_that_mends(name, path, before=_PREPARATIONS.get(name), after=_MENDS.get(name))
         return None
 
 

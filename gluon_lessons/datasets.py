@@ -17,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from gluon_lessons import cifar
 from gluon_lessons.errors import LessonError
 from gluon_lessons.files import cache, fetch
 
@@ -39,6 +40,7 @@ MNIST_SHA256 = (
 FASHION_CLASSES = (
     "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
 )  # fmt: skip
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ELPV = ("elpv-dataset", "1.0.0.post1")
 ELPV_SHA256 = "85e31c1126ee9b48e62d3a0232c58f58b2d189b0814a45c13642fa0415af4a4c"  # of its wheel
 LARGEST = 1024  # pixels per side of a solar cell; all of them then take 2.8 GB
@@ -52,17 +54,17 @@ class DataError(LessonError):
 class Pictures:
     """Pictures and what each of them shows."""
 
-    pictures: np.ndarray  # (picture, height, width), uint8
+    pictures: np.ndarray  # (picture, height, width), uint8; (picture, height, width, 3) in colour, red first
     labels: np.ndarray  # (picture,), int32
 
     def __len__(self):
         return len(self.labels)
 
     def dataset(self):
-        """A Gluon data set of (picture of height, width, 1; label), as the ones in `gluon.data.vision` are."""
+        """A Gluon data set of (picture of height, width, channels; label), as the ones in `gluon.data.vision` are."""
         import mxnet as mx
 
-        pictures = mx.nd.array(self.pictures[:, :, :, None], dtype="uint8")
+        pictures = mx.nd.array(self.pictures.reshape(*self.pictures.shape[:3], -1), dtype="uint8")
         return mx.gluon.data.ArrayDataset(pictures, self.labels)
 
 
@@ -119,6 +121,16 @@ def mnist() -> DataSet:
     }
     arrays = _kept("mnist", lambda into: _idx_arrays("MNIST", sources, MNIST_SHA256, into))
     return _data_set("MNIST", arrays, tuple("0123456789"), "CC BY-SA 3.0, Yann LeCun and Corinna Cortes")
+
+
+def cifar10() -> DataSet:
+    """60,000 pictures (32 by 32, in colour) of ten kinds of things. First use fetches 163 MB from the internet."""
+    files = cifar.files("cifar10", cache.folder("datasets") / "cifar10")
+    parts = [cifar.read(file, cifar.LABELS["cifar10"]) for file in files]
+    *train, test = (Pictures(pictures, labels[:, -1]) for pictures, labels in parts)
+    together = Pictures(*(np.concatenate([getattr(part, name) for part in train]) for name in ("pictures", "labels")))
+    licence = "none stated, Alex Krizhevsky, Vinod Nair and Geoffrey Hinton"
+    return DataSet("CIFAR-10", together, test, CIFAR10_CLASSES, "the original's binary files", licence)
 
 
 def solar_cells(size: int = 224) -> SolarCells:

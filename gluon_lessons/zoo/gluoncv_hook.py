@@ -1,12 +1,27 @@
 """The hook in GluonCV: `gluoncv.model_zoo.get_model(name, pretrained=True)` finds the weights that the zoo can get."""
 
 import functools
+import re
+import shutil
 from pathlib import Path
 
 from gluon_lessons.errors import LessonError
 from gluon_lessons.files import cache
 
-_ROOT = str(Path("~", ".mxnet", "models"))  # what GluonCV's functions pass on when nobody says where
+# The photographs of the course that lie on GitHub, too, byte for byte: repository and folder, file, name.
+_DARKNET = {
+    "dog": "dog", "eagle": "eagle", "giraffe": "giraffe", "horses": "horses", "kite": "beach", "person": "meadow"
+}  # fmt: skip
+_SAMPLES = {
+    "zhreshold/mxnet-ssd/data/demo": {"eagle": "eagle", "horses": "horses", "person": "meadow"},
+    "pjreddie/darknet/data": _DARKNET,
+    "dmlc/web-data/darknet/data": _DARKNET,
+}
+_GITHUB = re.compile(
+    r"https?://(?:github\.com/([^/]+/[^/]+)/(?:blob|raw)|raw\.githubusercontent\.com/([^/]+/[^/]+))/[^/]+/([^?#]+)/([^/?#]+)\.jpg"
+)
+
+ROOT = str(Path("~", ".mxnet", "models"))  # what GluonCV's functions pass on when nobody says where
 
 
 def attach_weights(model_store):
@@ -14,14 +29,14 @@ def attach_weights(model_store):
     ask_old_host = model_store.get_model_file
 
     @functools.wraps(ask_old_host)
-    def get_model_file(name, tag=None, root=_ROOT):
+    def get_model_file(name, tag=None, root=ROOT):
         from gluon_lessons.zoo import catalogue, store
 
         if name in catalogue.names() and not isinstance(tag, str):
-            return str(store.obtain(name, _folder(root))[0])
+            return str(store.obtain(name, folder_of(root))[0])
         try:
-            return ask_old_host(name, tag, str(_folder(root)))
-        except (OSError, RuntimeError) as error:
+            return ask_old_host(name, tag, str(folder_of(root)))
+        except (OSError, RuntimeError, LessonError) as error:
             raise LessonError(
                 f"The weights of {name} are not in the catalogue, and GluonCV's own host does not answer. "
                 "`gluon-lessons weights list` shows what can be had; pass pretrained_base=False to do without a base."
@@ -35,17 +50,53 @@ def attach_names(model_zoo):
     from gluon_lessons.zoo import catalogue
 
     for name in catalogue.names():
-        model_zoo._models.setdefault(name, functools.partial(_make, name))
+        model_zoo._models.setdefault(name, functools.partial(make, name))
 
 
-def _make(name, pretrained=False, classes=None, ctx=None, root=_ROOT):
+def attach_pictures(module):
+    """Let `gluoncv.utils.download` find the pictures of tutorials that the course has, too."""
+    download_there = module.download
+
+    @functools.wraps(download_there)
+    def download(url, path=None, overwrite=False, sha1_hash=None):
+        target = Path(path or ".").expanduser()
+        target = target / url.rpartition("/")[2] if target.is_dir() else target
+        there = target.exists() and (not sha1_hash or module.check_sha1(str(target), sha1_hash))
+        sample = None if there and not overwrite else sample_at(url)
+        if sample and (not sha1_hash or module.check_sha1(str(sample), sha1_hash)):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(sample, target)
+            return str(target)
+        try:
+            return download_there(url, path, overwrite, sha1_hash)
+        except OSError as error:
+            raise LessonError(
+                f"{url} cannot be reached. Put the file there yourself, as {target}, or take one of the course's "
+                "photographs: `gluon_lessons.photos.path(name)`, with a name from `gluon_lessons.photos.names()`."
+            ) from error
+
+    module.download = download
+
+
+def sample_at(url: str) -> Path | None:
+    """The course's photograph with the same bytes as the one at that address of GitHub, if there is one."""
+    from gluon_lessons import photos
+
+    match = _GITHUB.match(url)
+    name = _SAMPLES.get(f"{match[1] or match[2]}/{match[3]}", {}).get(match[4]) if match else None
+    return photos.path(name) if name else None
+
+
+def make(name, pretrained=False, classes=None, ctx=None, root=ROOT):
     from gluon_lessons.zoo import catalogue, store
 
     net = store.build(catalogue.entry(name), classes)
     if pretrained:
-        net.load_parameters(str(store.obtain(name, _folder(root))[0]), ctx=ctx)
+        net.load_parameters(str(store.obtain(name, folder_of(root))[0]), ctx=ctx)
     return net
 
 
-def _folder(root):
-    return cache.folder("models") if str(root) == _ROOT else Path(root).expanduser()
+def folder_of(root):
+    """The cache, unless a program says where it wants the weights."""
+    root = Path(root).expanduser()
+    return cache.folder("models") if root == Path(ROOT).expanduser() else root
