@@ -1,5 +1,7 @@
 """The cloud starts once, is found, stays private to its owner, and leaves nothing behind however it ends."""
 
+import contextlib
+import json
 import os
 import shutil
 import signal
@@ -7,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import boto3
@@ -15,6 +18,7 @@ import pytest
 from botocore.loaders import Loader
 from click.testing import CliRunner
 from local_sagemaker.cli import main
+from local_sagemaker.daemon import main as main_module
 from local_sagemaker.daemon import state
 from local_sagemaker.errors import LocalSageMakerError
 from serving_kit import Desk, until
@@ -186,3 +190,127 @@ def test_a_cloud_that_cannot_start_says_so(home):
     (home / "cloud.log").mkdir()
     with pytest.raises(LocalSageMakerError, match="did not start: IsADirectoryError"):
         room.start()
+
+
+def daemons(home):
+    """Return the daemons that run for a folder."""
+    found = [p for p in psutil.process_iter() if "sagemaker.daemon" in " ".join(cmdline(p))]
+    return [p for p in found if p.environ().get("LOCAL_SAGEMAKER_HOME") == str(home)]
+
+
+def cmdline(process):
+    with contextlib.suppress(psutil.Error):
+        return process.cmdline()
+    return []
+
+
+def test_an_interrupted_start_leaves_one_daemon_to_be_found(home, monkeypatch):
+    class Interrupted(Exception):
+        pass
+
+    def interrupt(_):
+        raise Interrupted
+
+    monkeypatch.setattr(room.time, "sleep", interrupt)
+    with pytest.raises(Interrupted):
+        room.start()
+    monkeypatch.undo()
+    os.environ["LOCAL_SAGEMAKER_HOME"] = str(home)
+    running = room.start()
+    assert [process.pid for process in daemons(home)] == [running.pid]
+    assert state.read() == running
+
+
+def test_a_second_daemon_in_the_same_folder_leaves_the_first_alone(home):
+    running = room.start()
+    done = subprocess.run([sys.executable, "-m", "local_sagemaker.daemon.main"], capture_output=True, text=True)
+    assert (done.returncode, "Another local cloud runs in this folder" in done.stderr) == (1, True)
+    assert state.read() == running
+    assert connect_as_guest().endpoints() == []
+
+
+@pytest.mark.parametrize("step", [-3600, 3600])
+def test_a_step_of_the_clock_changes_nothing(home, monkeypatch, step):
+    running, created, now = room.start(), psutil.Process.create_time, time.time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda process: created(process) + step)
+    monkeypatch.setattr(time, "time", lambda: now() + step)
+    assert state.read() == running
+    assert room.start(os.getpid()) == running
+    assert main_module._is_owner(home / "owners" / str(os.getpid()))
+    assert Path(running.run).exists()
+    assert room.stop()
+    assert not room.stop()
+
+
+@pytest.mark.parametrize("text", ["", '{"url": "http://127', '{"url": 1}', "[]", "null", "\udcff"])
+def test_a_state_file_that_says_nothing_is_put_aside(home, text):
+    (home / "cloud.json").write_text(text, errors="surrogateescape")
+    assert state.read() is None
+    running = room.start()
+    assert "has been put aside as cloud.json.old" in command("logs")
+    assert state.read() == running
+
+
+def test_a_state_file_cut_while_the_daemon_runs_is_written_again(home):
+    running = room.start()
+    (home / "cloud.json").write_text('{"url": "http')
+    until(lambda: state.read() == running)
+    (home / "cloud.json").write_text("")
+    assert room.start() == running
+    (home / "cloud.json").write_text("")
+    assert room.stop()
+    assert daemons(home) == []
+
+
+def test_a_daemon_of_an_older_version_is_named(home):
+    old = subprocess.Popen([sys.executable, "-c", "input() # local_sagemaker.daemon.main"], stdin=subprocess.PIPE)
+    (home / "cloud.json").write_text(json.dumps({"pid": old.pid, "run": "/nowhere", "url": "x", "started": 0.0}))
+    with pytest.raises(LocalSageMakerError, match=f"another version still runs; end it with `kill {old.pid}`"):
+        room.start()
+    old.kill()
+    old.communicate()
+    assert room.start()
+
+
+def test_without_its_guard_the_daemon_goes_on_and_leaves_nothing(home):
+    running = room.start()
+    (guard,) = [p for p in family() if "-ISE" in p.cmdline()]
+    guard.kill()
+    name = connect_as_guest().deploy(2)
+    (another,) = until(lambda: [p for p in family() if "-ISE" in cmdline(p)])
+    assert another.pid != guard.pid
+    another.kill()
+    processes = family()
+    until(lambda: [p for p in family() if "-ISE" in cmdline(p) and p.is_running() and p.pid != another.pid])
+    os.kill(running.pid, signal.SIGKILL)
+    assert_gone(processes, running.run)
+    assert name
+
+
+def test_stopping_without_a_guard_leaves_nothing(home):
+    running = room.start()
+    processes = family()
+    (guard,) = [p for p in processes if "-ISE" in p.cmdline()]
+    guard.kill()
+    assert room.stop()
+    assert_gone(processes, running.run)
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+def test_a_proxy_in_the_environment_is_not_asked(home, monkeypatch, name):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv(name, "example.com")
+    session = room.connect()
+    assert boto3.client("sts").get_caller_identity()["Account"] == session.account
+    assert boto3.client("sagemaker").list_endpoints()["Endpoints"] == []
+    assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "example.com,127.0.0.1"
+
+
+def test_an_existing_folder_is_closed_to_others(home):
+    home.chmod(0o755)
+    room.start()
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "logs").stat().st_mode) == 0o700
+    assert stat.S_IMODE((home / "cloud.log").stat().st_mode) == 0o600

@@ -14,10 +14,14 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from local_sagemaker.daemon import state
 from local_sagemaker.errors import ApiError
-from local_sagemaker.gate.signature import Request, judge, verify
+from local_sagemaker.gate.policy import judge
+from local_sagemaker.gate.request import Request
+from local_sagemaker.gate.signature import verify
+from moto.iam.models import iam_backends
 from serving_kit import unique
 
-ROOT = ("AKIAROOTROOTROOTROOT", "secret")
+ROOT = ("AKIAROOTROOTROOTROOT", "secret")  # 20 letters, as AWS has them
+KEYS = {"aws_access_key_id": ROOT[0], "aws_secret_access_key": ROOT[1]}
 BODY = b"[1, 2, 3]"
 
 
@@ -38,8 +42,22 @@ def signed(key=ROOT, *, region="us-east-1", service="sagemaker", path="/endpoint
     return Request("POST", path, query, {k.lower(): v for k, v in request.headers.items()}, body)
 
 
+@pytest.fixture(autouse=True)
+def signer():
+    """A user of this process's own who has the key that these tests sign with."""
+    backend = iam_backends["123456789012"]["aws"]
+    backend.create_user("us-east-1", "signer")
+    key = backend.create_access_key("signer")
+    key.access_key_id, key.secret_access_key = ROOT
+    yield
+    del backend.users["signer"]
+
+
 def check(request, **changes):
-    return verify(request, "123456789012", "us-east-1", ROOT, **changes)
+    request.length = len(request.body)
+    signed = verify(request, "123456789012", "us-east-1", **changes)
+    signed.check_body(request.body)
+    return signed
 
 
 def refused(request, code, words="", **changes):
@@ -52,8 +70,8 @@ def refused(request, code, words="", **changes):
 @pytest.mark.parametrize("path", ["/", "/a b", "/a%20b/../c//d", "/k?x=1&y=a%2Fb&flag", "/ä?q=%C3%A4%20b&a=2&a=1"])
 def test_what_botocore_signs_is_accepted(path):
     quoted = urllib.request.quote(path, safe="/?&=%+")
-    caller, service = check(signed(path=quoted))
-    assert (caller.arn, service) == ("arn:aws:iam::123456789012:root", "sagemaker")
+    found = check(signed(path=quoted))
+    assert (found.caller.arn, found.service) == ("arn:aws:iam::123456789012:user/signer", "sagemaker")
 
 
 def test_what_is_not_signed_well_is_refused():
@@ -106,9 +124,10 @@ def test_policies_are_judged_as_iam_judges_them():
     assert judge([], invoke, arn) == "neither"
     assert judge([policy("Allow", "sagemaker:Invoke*")], invoke, arn) == "allowed"
     assert judge([policy("Allow", ["s3:*", "SAGEMAKER:invokeendpoint"], "*:endpoint/m?ne")], invoke, arn) == "allowed"
+    assert judge([policy("Allow", invoke, "*:endpoint/MINE")], invoke, arn) == "neither"
     assert judge([policy("Allow", invoke, "arn:aws:sagemaker:*:*:endpoint/other")], invoke, arn) == "neither"
     assert judge([policy("Allow", "*"), policy("Deny", invoke)], invoke, arn) == "denied"
-    assert judge([policy("Allow", "*", Condition={"Bool": {}})], invoke, arn) == "neither"
+    assert judge([policy("Allow", "*", Condition={"Bool": {"aws:x": "true"}})], invoke, arn) == "neither"
     assert judge([{"Statement": {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}}], invoke, arn) == "allowed"
 
 
@@ -202,10 +221,16 @@ def test_addresses_signed_beforehand_work_and_expire(cloud):
     put = s3.generate_presigned_url("put_object", Params=where)
     assert urllib3.request("PUT", put, body=b"new").status == 200
     assert urllib3.request("GET", url).data == b"new"
-    path, _, query = url.partition("127.0.0.1")[2].partition("?")
-    request = Request("GET", "/" + path.partition("/")[2], query, {"host": "127.0.0.1" + path.partition("/")[0]}, b"")
-    home = state.read()
-    key = (home.access_key, home.secret_key)
-    verify(request, cloud.account, cloud.region, key, now=datetime.now(UTC) + timedelta(minutes=59))
-    with pytest.raises(ApiError, match="Signature expired"):
-        verify(request, cloud.account, cloud.region, key, now=datetime.now(UTC) + timedelta(minutes=61))
+
+
+def test_an_address_signed_beforehand_grows_old():
+    s3 = boto3.client(
+        "s3", "us-east-1", endpoint_url="http://127.0.0.1:1", **KEYS, config=Config(signature_version="s3v4")
+    )
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": "bucket", "Key": "key"})
+    request = Request("GET", "/bucket/key", url.partition("?")[2], {"host": "127.0.0.1:1"})
+    check(request, now=datetime.now(UTC) + timedelta(minutes=59))
+    refused(request, "InvalidSignatureException", "expired", now=datetime.now(UTC) + timedelta(minutes=61))
+    check(request)
+    request.headers["x-amz-copy-source"] = "other/key"
+    refused(request, "AccessDeniedException", "not signed: ['x-amz-copy-source']")

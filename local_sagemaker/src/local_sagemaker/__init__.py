@@ -8,6 +8,7 @@ After that boto3, the SageMaker SDK and the aws command line talk to this machin
 starts. `start` and `stop` do the same without touching the environment.
 """
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -56,58 +57,67 @@ def start(owner=None):
     home = state.folder()
     (home / "owners").mkdir(exist_ok=True)
     with FileLock(home / ".lock"):
-        if owner:
-            import psutil
-
-            state.private(home / "owners" / str(owner), str(psutil.Process(owner).create_time()))
-        else:
+        lives = state.is_held(home / state.LOCK)
+        if not lives and state.foreign():
+            raise LocalSageMakerError(
+                f"A local cloud of another version still runs; end it with `kill {state.foreign()}` and start again."
+            )
+        if owner is None:
             (home / "owners" / "stay").touch()
-        return state.read() or _launch(home, stay=owner is None)
+        else:
+            if not lives:
+                (home / "owners" / "stay").unlink(missing_ok=True)
+            state.own(owner)
+        return state.read() or _launch(home, lives)
 
 
 def stop():
     """Stop the cloud and everything it started; return whether it ran."""
     from local_sagemaker.daemon import state
 
-    running = state.read()
-    if not running:
+    lock, pid = state.folder() / state.LOCK, state.holder()
+    if pid is None:
         return False
     for sign in (signal.SIGTERM, signal.SIGKILL):
-        os.kill(running.pid, sign)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, sign)
         deadline = time.monotonic() + STOP_WITHIN
         while time.monotonic() < deadline:
-            if not state.is_running(running.pid, running.started):
+            if not state.is_held(lock):
                 return True
             time.sleep(0.05)
-    raise LocalSageMakerError(f"The local cloud does not end; end process {running.pid} yourself.")
+    raise LocalSageMakerError(f"The local cloud does not end; end process {pid} yourself.")
 
 
-def _launch(home, stay):
+def _launch(home, lives):
+    """Start the daemon, unless an interrupted start left one on its way, and return its state when it is ready."""
     from local_sagemaker.daemon import state
 
-    command = [sys.executable, "-m", "local_sagemaker.daemon.main", *(["--stay"] if stay else [])]
     global _daemon
-    # The learner's own account stays outside.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
-    with (home / "daemon.log").open("wb") as output:
-        _daemon = subprocess.Popen(
-            command,
-            cwd="/",
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    if not lives:
+        # The learner's own account stays outside.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        environment |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+        with (home / "daemon.log").open("wb") as output:
+            _daemon = subprocess.Popen(
+                [sys.executable, "-m", "local_sagemaker.daemon.main"],
+                cwd="/",
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+            )
     deadline = time.monotonic() + START_WITHIN
-    while time.monotonic() < deadline and _daemon.poll() is None:
+    # One that finds another in its place ends, and the other one is the daemon.
+    while time.monotonic() < deadline and (state.is_held(home / state.LOCK) or (_daemon and _daemon.poll() is None)):
         running = state.read()
         if running:
             return running
         time.sleep(0.05)
-    _daemon.kill()
+    if _daemon and _daemon.poll() is None:
+        _daemon.kill()
     lines = (home / "daemon.log").read_text().strip().splitlines()
     raise LocalSageMakerError(
-        f"The local cloud did not start: {lines[-1] if lines else 'no reason given'}. See {home}."
+        f"The local cloud did not start: {lines[-1].rstrip('.') if lines else 'no reason given'}. See {home}."
     )

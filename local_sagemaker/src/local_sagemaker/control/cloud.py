@@ -4,8 +4,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
 from local_sagemaker.control import api
 from local_sagemaker.control.metrics import Metrics
 from local_sagemaker.control.storage import Storage
@@ -13,6 +11,7 @@ from local_sagemaker.control.tables import Table, Tables
 from local_sagemaker.control.tags import Tags
 from local_sagemaker.daemon import state
 from local_sagemaker.daemon.processes import Nursery
+from local_sagemaker.gate import direct
 from local_sagemaker.hosting.capture import Capture
 from local_sagemaker.hosting.endpoints import Hosting
 from local_sagemaker.hosting.serving import Serving
@@ -30,7 +29,6 @@ class Cloud:
     root          a folder that belongs to this run and is removed at its end; `folder(...)` makes one in it
     logs          a folder for log files, kept until the next start
     region, account, endpoint_url
-    keys          the access key and the secret of the daemon itself, which may do anything
     learner       the access key and the secret that programs and jobs use
     stopping      an Event, set when the daemon begins to stop; long waits use `cloud.stopping.wait(seconds)`
     tables, tags, storage, metrics, capture, hosting, processes
@@ -42,7 +40,7 @@ class Cloud:
     def __init__(self, root: Path, logs: Path, port: int, keys: tuple[str, str]) -> None:
         self.root, self.logs = Path(root), Path(logs)
         self.endpoint_url = f"http://127.0.0.1:{port}"
-        self.keys = self.learner = keys
+        self.learner = keys
         self.stopping = threading.Event()
         self._clients: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -68,12 +66,10 @@ class Cloud:
         return path
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client to this very daemon ("s3", "logs", "sagemaker", "iam", ...), shared by all."""
+        """Return a boto3 client ("s3", "logs", "iam", "cloudwatch") that asks moto in this process, shared by all."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = boto3.session.Session(
-                    self.keys[0], self.keys[1], region_name=self.region
-                ).client(service, endpoint_url=self.endpoint_url)
+                self._clients[service] = direct.client(service, self.region)
             return self._clients[service]
 
     def environment(self) -> dict[str, str]:

@@ -1,10 +1,11 @@
 """The boiler room: the process that is the cloud, from its start to the last thing it clears away."""
 
-import argparse
+import contextlib
 import json
 import logging
 import os
 import random
+import resource
 import secrets
 import shutil
 import signal
@@ -17,89 +18,64 @@ import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
-import psutil
-import waitress
-from waitress.channel import HTTPChannel
-
 from local_sagemaker.control import api
 from local_sagemaker.control.cloud import Cloud
 from local_sagemaker.daemon import state, tls
 from local_sagemaker.gate.front import Front
+from local_sagemaker.gate.server import create
 
 log = logging.getLogger("local_sagemaker")
 
 PORT = 24566  # the first choice, so that an address noted down yesterday still works
 PORTS = range(20000, 32768)  # the others: below the ports that systems hand out by themselves
-BODY_LIMIT = 5 * 1024**3  # bytes, S3's own for one upload
 GRACE = 10  # seconds without an owner: long enough to restart a kernel and run its first cell
+RUN = "local-sagemaker-"  # how the folder of a run begins
 ROLE, USER = "gluon-lessons", "learner"
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [
         {"Effect": "Allow", "Principal": {"Service": "sagemaker.amazonaws.com"}, "Action": "sts:AssumeRole"},
+        {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "sts:AssumeRole"},
     ],
 }
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 
 
-class Channel(HTTPChannel):
-    """A connection that does not wait for a body of no bytes, as waitress does when a client expects 100-continue."""
-
-    def send_continue(self):
-        """Ask for the body."""
-        complete = self.request.completed
-        super().send_continue()
-        self.request.completed = complete
-
-
 def main():
     """Run the cloud until it is told to stop or, unless it is to stay, nobody owns it any more."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--stay", action="store_true")
-    arguments = parser.parse_args()
+    os.umask(0o077)  # what is written here is the owner's alone
     home = state.folder()
-    _sweep(home)
+    lock = state.hold(home / state.LOCK)
+    if lock is None:
+        sys.exit("Another local cloud runs in this folder; stop it with `local-sagemaker stop`.")
+    (home / "owners").mkdir(exist_ok=True)
     _log_to(home / "cloud.log")
-    if arguments.stay:
-        (home / "owners" / "stay").touch()
+    _sweep(home)
+    _open_many_files()
     signal.signal(signal.SIGTERM, _leave)
     signal.signal(signal.SIGINT, _leave)
-    run = Path(tempfile.mkdtemp(prefix="gluon-lessons-"))
+    run = Path(tempfile.mkdtemp(prefix=RUN))
     listener, side = _listener(PORT), _listener(PORT + 1)
-    cloud = Cloud(run, home / "logs", listener.getsockname()[1], _new_key())
+    cloud = Cloud(run, home / "logs", listener.getsockname()[1], state.keys() or _new_key())
     try:
         api.load()
-        cloud.learner = state.keys() or _new_key()
         role, bucket = _furnish(cloud)
-        front = Front(cloud)
-        tls.open_door(front, side)
-        server = waitress.create_server(
-            front,
-            sockets=[listener],
-            threads=32,
-            connection_limit=500,
-            max_request_body_size=BODY_LIMIT,
-            asyncore_use_poll=True,
-            ident=None,
+        server = create(Front(cloud), listener)
+        tls.serve(side, listener.getsockname()[1])
+        here = state.State(
+            url=cloud.endpoint_url,
+            pid=os.getpid(),
+            access_key=cloud.learner[0],
+            secret_key=cloud.learner[1],
+            region=cloud.region,
+            account=cloud.account,
+            role=role,
+            bucket=bucket,
+            run=str(run),
+            server="multi-model-server" if cloud.serving.java else "plain",
         )
-        server.channel_class = Channel
-        me = psutil.Process()
-        state.write(
-            state.State(
-                url=cloud.endpoint_url,
-                pid=me.pid,
-                started=me.create_time(),
-                access_key=cloud.learner[0],
-                secret_key=cloud.learner[1],
-                region=cloud.region,
-                account=cloud.account,
-                role=role,
-                bucket=bucket,
-                run=str(run),
-                server="multi-model-server" if cloud.serving.java else "plain",
-            )
-        )
-        threading.Thread(target=_watch_owners, args=(home / "owners",), daemon=True).start()
+        state.write(here)
+        threading.Thread(target=_watch, args=(home, here, cloud), daemon=True).start()
         log.info("ready at %s", cloud.endpoint_url)
         server.run()
     finally:
@@ -108,6 +84,7 @@ def main():
         (home / "cloud.json").unlink(missing_ok=True)
         cloud.close()
         shutil.rmtree(run, ignore_errors=True)
+        lock.close()
     os._exit(0)  # threads that still wait for something have nothing left to do
 
 
@@ -149,14 +126,26 @@ def _furnish(cloud):
 
 
 def _sweep(home):
-    """Remove what an earlier cloud left, if it was killed."""
+    """Remove what an earlier daemon left, if it was killed."""
     left = home / "cloud.json"
-    if left.exists():
-        shutil.rmtree(json.loads(left.read_text())["run"], ignore_errors=True)
-        left.unlink()
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            run = Path(json.loads(left.read_text())["run"])
+            if run.name.startswith(RUN):
+                shutil.rmtree(run, ignore_errors=True)
+            left.unlink()
+        except (ValueError, KeyError, TypeError):
+            log.warning("%s was cut or of another version; it has been put aside as cloud.json.old.", left)
+            left.replace(home / "cloud.json.old")
     shutil.rmtree(home / "logs", ignore_errors=True)
     (home / "logs").mkdir()
-    (home / "owners" / "stay").unlink(missing_ok=True)
+
+
+def _open_many_files():
+    """Let this process open as many files as the system allows: moto keeps one open for each large object."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS calls it unlimited and allows less
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 1 << 20) if hard > 0 else 10240, hard))
 
 
 def _log_to(path):
@@ -166,13 +155,16 @@ def _log_to(path):
     log.setLevel(logging.INFO)
 
 
-def _watch_owners(owners):
-    """Stop when every process that called `connect` has ended and nobody said that the cloud is to stay."""
+def _watch(home, here, cloud):
+    """Stop when every process that called `connect` has ended and nobody said that the daemon is to stay."""
     alone_since = None
     while True:
         time.sleep(0.5)
-        if _is_owned(owners):
+        cloud.processes.watch()
+        if _is_owned(home / "owners"):
             alone_since = None
+            with contextlib.suppress(OSError):
+                state.restore(here)
             continue
         alone_since = alone_since or time.monotonic()
         if time.monotonic() - alone_since > GRACE:
@@ -182,15 +174,15 @@ def _watch_owners(owners):
 
 def _is_owned(owners):
     try:
-        return any(_is_owner(path) for path in owners.iterdir())
-    except FileNotFoundError:  # the cloud's folder has been removed, and with it the way to find the cloud
+        return any(map(_is_owner, list(owners.iterdir())))
+    except FileNotFoundError:  # the daemon's folder has been removed, and with it the way to find the daemon
         return False
 
 
 def _is_owner(path):
-    if path.name == "stay":
-        return True
-    if path.name.isdecimal() and state.is_running(int(path.name), float(path.read_text() or 0)):
+    if path.name == "stay" or not path.name.isdecimal():
+        return path.name == "stay"
+    if state.is_held(path):
         return True
     path.unlink(missing_ok=True)
     return False

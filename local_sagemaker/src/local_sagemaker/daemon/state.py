@@ -1,10 +1,18 @@
-"""The key rack: where a running cloud leaves its address and its throw-away keys, and what programs need to use it."""
+"""Who lives and where: a lock that the daemon holds, and the files that it leaves for the programs that use it.
+
+No clock and no number of a process decides whether the daemon or one of its owners lives: each holds a lock on a file
+for as long as it does, and the system lets go of it however the process ends.
+"""
 
 import configparser
+import contextlib
+import fcntl
 import json
 import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 
@@ -22,13 +30,16 @@ FORGET = (
 )
 
 
+LOCK = "daemon.lock"
+_owned: dict[Path, BinaryIO] = {}  # the locks of this process, which must not be let go
+
+
 @dataclass
 class State:
     """A running cloud, as a client needs to know it."""
 
     url: str
     pid: int
-    started: float  # the process's, because numbers of processes are used again
     access_key: str
     secret_key: str
     region: str
@@ -43,6 +54,8 @@ def folder():
     """Return the folder of the cloud, made for its owner alone: LOCAL_SAGEMAKER_HOME, or ~/.local-sagemaker."""
     path = Path(os.environ.get("LOCAL_SAGEMAKER_HOME") or "~/.local-sagemaker").expanduser().absolute()
     path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if path.stat().st_mode & 0o077:
+        path.chmod(0o700)
     return path
 
 
@@ -63,31 +76,97 @@ def write(state):
     private(home / "cloud.json", json.dumps(asdict(state), indent=1))
 
 
+def restore(state):
+    """Write the state again where somebody cut or removed it."""
+    path = folder() / "cloud.json"
+    if _parse(path) != state:
+        private(path, json.dumps(asdict(state), indent=1))
+
+
 def keys():
     """Return the keys of the last cloud, which stay good for the next one, so that kernels need not connect again."""
     found = configparser.ConfigParser(interpolation=None)
-    found.read(folder() / "credentials")
-    if "default" not in found:
-        return None
-    return found["default"]["aws_access_key_id"], found["default"]["aws_secret_access_key"]
-
-
-def read():
-    """Return the state of the cloud that runs, or None."""
     try:
-        state = State(**json.loads((folder() / "cloud.json").read_text()))
+        found.read(folder() / "credentials")
+        pair = found["default"]["aws_access_key_id"], found["default"]["aws_secret_access_key"]
+    except (configparser.Error, KeyError, UnicodeDecodeError):  # not there, or cut
+        return None
+    return pair if re.fullmatch("[A-Z0-9]{20}", pair[0]) and pair[1] else None
+
+
+def read() -> State | None:
+    """Return the state of the daemon that runs, or None where none does or it is not ready."""
+    if not is_held(folder() / LOCK):
+        return None
+    return _parse(folder() / "cloud.json")
+
+
+def hold(path: Path) -> BinaryIO | None:
+    """Take the lock on a file, or return None where another process has it; it is given back with the file.
+
+    The process's number stands in the file.
+    """
+    file = path.open("a+b")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    file.truncate(0)
+    file.write(str(os.getpid()).encode())
+    file.flush()
+    return file
+
+
+def is_held(path: Path) -> bool:
+    """Return whether some process has the lock on a file."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
-        return None
-    return state if is_running(state.pid, state.started) else None
-
-
-def is_running(pid, started):
-    """Return whether a process still runs: this very one, not another with its number."""
-    try:
-        process = psutil.Process(pid)
-        return abs(process.create_time() - started) < 1 and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
         return False
+    except OSError:
+        return True
+    return False
+
+
+def holder() -> int | None:
+    """Return the number of the daemon's process, ready or not, or None where none lives."""
+    path = folder() / LOCK
+    if not is_held(path):
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        return int(path.read_text())
+    return None
+
+
+def own(pid: int) -> None:
+    """Make this process an owner of the daemon until it ends."""
+    path = folder() / "owners" / str(pid)
+    if path in _owned and not _owned[path].closed and path.exists():
+        return
+    draft = path.with_name(f".{pid}")
+    draft.unlink(missing_ok=True)
+    _owned[path] = hold(draft)
+    draft.replace(path)
+
+
+def foreign() -> int | None:
+    """Return the number of a running daemon of an older version, which holds no lock, or None."""
+    try:
+        found = json.loads((folder() / "cloud.json").read_text())
+        process = psutil.Process(int(found["pid"]))
+        words = " ".join(process.cmdline())
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+    return process.pid if "sagemaker.daemon" in words or "gluon_lessons" in words else None
+
+
+def _parse(path):
+    try:
+        return State(**json.loads(path.read_text()))
+    except (OSError, ValueError, TypeError):  # not there yet, cut, or of another version: the daemon writes it anew
+        return None
 
 
 def environment(url, keys, region):
@@ -105,7 +184,9 @@ def environment(url, keys, region):
         "AWS_CA_BUNDLE": str(home / "ca.pem"),
         "SAGEMAKER_USER_CONFIG_OVERRIDE": str(home / "sagemaker.yaml"),
         "SAGEMAKER_SUPPRESS_V2_WARNING": "1",
-        "NO_PROXY": _with_loopback(os.environ.get("NO_PROXY") or os.environ.get("no_proxy", "")),
+        # Programs read one spelling or the other, and some the small one first.
+        "NO_PROXY": _with_loopback(os.environ.get("NO_PROXY", ""), os.environ.get("no_proxy", "")),
+        "no_proxy": _with_loopback(os.environ.get("NO_PROXY", ""), os.environ.get("no_proxy", "")),
     }
 
 
@@ -129,5 +210,6 @@ def private(path, text):
     draft.replace(path)
 
 
-def _with_loopback(hosts):
-    return hosts if "127.0.0.1" in hosts.split(",") else ",".join(filter(None, [hosts, "127.0.0.1"]))
+def _with_loopback(*lists):
+    hosts = [host.strip() for hosts in lists for host in hosts.split(",")]
+    return ",".join(dict.fromkeys(filter(None, [*hosts, "127.0.0.1"])))

@@ -1,149 +1,168 @@
-"""The gatehouse: who signed a request, whether the signature holds, and whether that person may do what it asks."""
+"""Signature Version 4: whether a request was signed by whom it says, seen from its head before its body is read.
+
+The head of a request to S3 says what its body hashes to, so it is all that the signature needs. Clients of other
+services sign the hash of the body without sending it: there the head is examined as far as it goes (a known key, a
+date, a scope), the body may have the few bytes that its operation takes, and the signature is compared after that.
+"""
 
 import hashlib
 import hmac
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
-from moto.iam.access_control import CreateAccessKeyFailure, create_access_key
-from moto.iam.models import iam_backends
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.compat import HTTPHeaders
+from botocore.credentials import Credentials
 
 from local_sagemaker.errors import ApiError
+from local_sagemaker.gate.identity import Caller, identify
+from local_sagemaker.gate.request import Request, query_pairs
 
 SKEW = timedelta(minutes=5)  # how far a client's clock may be off, and so how long a request can be replayed
+LONGEST = 7 * 24 * 3600  # seconds that an address signed beforehand may be good for
 STAMP = "%Y%m%dT%H%M%SZ"
 BOUND = ("x-amz-date", "x-amz-content-sha256")  # the signature holds them anyway
+UNSIGNED = "UNSIGNED-PAYLOAD"
+HASH = re.compile(r"[0-9a-f]{64}")
+EMPTY = hashlib.sha256(b"").hexdigest()
+STREAMED = (
+    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
+    "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
+    "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+)
 HEADER = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<credential>[^ ,]+), *"
-    r"SignedHeaders=(?P<signed>[^ ,]+), *Signature=(?P<signature>\S+)"
+    r"SignedHeaders=(?P<signed>[^ ,]+), *Signature=(?P<signature>[0-9a-f]+)"
+)
+PRESIGNED = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Date", "X-Amz-Expires")
+MISMATCH = (
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and signing method. Consult the service documentation for details."
 )
 
 
 @dataclass
-class Request:
-    """An HTTP request as it came over the wire."""
+class Signed:
+    """A request whose head has been examined."""
 
-    method: str
-    path: str  # still percent-encoded
-    query: str
-    headers: dict  # lower-case names
-    body: bytes
+    request: Request
+    caller: Caller
+    service: str
+    payload: str  # what the head says that the body hashes to; empty where only the body tells
+    signer: SigV4Auth
+    fields: dict
 
-
-@dataclass
-class Caller:
-    """Somebody whose signature holds."""
-
-    arn: str
-    key: str
-    policies: list | None  # None: may do anything
-
-    def require(self, action, resource):
-        """Refuse an action that no policy of the caller allows, or that one denies."""
-        verdict = "allowed" if self.policies is None else judge(self.policies, action, resource)
-        if verdict != "allowed":
-            because = (
-                "with an explicit deny in an identity-based policy"
-                if verdict == "denied"
-                else f"because no identity-based policy allows the {action} action"
-            )
+    def check_body(self, body: bytes) -> None:
+        """Refuse a body that is not the one that was signed."""
+        if not self.payload:
+            self.compare(hashlib.sha256(body).hexdigest())
+        elif HASH.fullmatch(self.payload) and hashlib.sha256(body).hexdigest() != self.payload:
             raise ApiError(
-                "AccessDeniedException",
-                f"User: {self.arn} is not authorized to perform: {action} on resource: {resource} {because}",
-                403,
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
             )
 
+    def compare(self, payload: str) -> None:
+        """Refuse a signature that is not the one that the caller's secret gives."""
+        canonical = _canonical(self.request, self.fields, payload)
+        text = self.signer.string_to_sign(canonical, self.signer.canonical_request(canonical))
+        expected = self.signer.signature(text, canonical)
+        if not hmac.compare_digest(expected, self.fields["signature"]):
+            raise ApiError("InvalidSignatureException", MISMATCH, 403)
 
-def verify(request, account, region, root, now=None):
-    """Return the `Caller` who signed a request and the service it was signed for, or refuse it as AWS does.
 
-    `root` is an access key and its secret that may do anything.
-    """
+def verify(request: Request, account: str, region: str, now: datetime | None = None) -> Signed:
+    """Return who signed a request and for which service, as its head tells, or refuse it as AWS does."""
     now = now or datetime.now(UTC)
     fields = _fields(request)
-    credential, signed = fields["credential"].split("/"), fields["signed"].split(";")
-    if len(credential) != 5 or credential[4] != "aws4_request" or "host" not in signed:
+    credential, names = fields["credential"].split("/"), fields["signed"].split(";")
+    if len(credential) != 5 or credential[4] != "aws4_request" or "host" not in names:
         raise ApiError(
             "IncompleteSignatureException",
             "The credential must read KEY/DATE/REGION/SERVICE/aws4_request and the signed headers must include host.",
             403,
         )
-    loose = [name for name in request.headers if name.startswith("x-amz-") and name not in (*signed, *BOUND)]
-    if loose and fields["expires"] is None:
+    key, date, scope, service, _ = credential
+    presigned = fields["expires"] is not None
+    if presigned and service != "s3":
         raise ApiError(
-            "InvalidSignatureException",
+            "IncompleteSignatureException", f"{service} takes the signature in the Authorization header.", 403
+        )
+    if service != "sagemaker" and (request.target.startswith("SageMaker.") or request.path.startswith("/endpoints/")):
+        raise ApiError("InvalidSignatureException", "Credential should be scoped to correct service: 'sagemaker'.", 403)
+    bound = () if presigned else BOUND
+    loose = [name for name in request.headers if name.startswith("x-amz-") and name not in (*names, *bound)]
+    if loose:
+        raise ApiError(
+            "AccessDeniedException" if presigned else "InvalidSignatureException",
             f"There were headers present in the request which were not signed: {loose}.",
             403,
         )
-    key, date, scope, service, _ = credential
-    caller, secret = _caller(key, fields["token"], account, root)
+    caller, secret = identify(key, fields["token"], account, now)
     if scope != region:
         raise ApiError("InvalidSignatureException", f"Credential should be scoped to a valid region: {region}.", 403)
     _check_date(fields, date, now)
-    expected = _sign(request, fields, secret, date, region, service)
-    if not hmac.compare_digest(expected.encode(), fields["signature"].encode()):
-        raise ApiError(
-            "InvalidSignatureException",
-            "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
-            "Access Key and signing method. Consult the service documentation for details.",
-            403,
-        )
-    return caller, service
+    signer = (_S3Signer if service == "s3" else _Signer)(Credentials(key, secret), service, region)
+    signed = Signed(request, caller, service, _payload(request, service, presigned), signer, fields)
+    if signed.payload:
+        signed.compare(signed.payload)
+    return signed
 
 
-def judge(policies, action, resource):
-    """Return "allowed", "denied" or "neither" for an action on a resource, by IAM's rules.
+class _Listed:
+    """Take the headers that the client lists, whatever botocore would sign by itself."""
 
-    A statement with a Condition is taken to deny but not to allow: conditions are not evaluated here.
-    """
-    verdict = "neither"
-    for policy in policies:
-        statements = policy["Statement"]
-        for statement in statements if isinstance(statements, list) else [statements]:
-            if not _concerns(statement, "Action", action) or not _concerns(statement, "Resource", resource):
-                continue
-            if statement["Effect"] == "Deny":
-                return "denied"
-            if "Condition" not in statement:
-                verdict = "allowed"
-    return verdict
+    def headers_to_sign(self, request):
+        """Return the headers of the canonical request: it holds the listed ones and no others."""
+        return request.headers
 
 
-def _concerns(statement, element, value):
-    if f"Not{element}" in statement:
-        return not _any_match(statement[f"Not{element}"], value)
-    return _any_match(statement.get(element, []), value)
+class _Signer(_Listed, SigV4Auth):
+    def payload(self, request):
+        """Return the hash that the canonical request is made with."""
+        return request.context["payload"]
 
 
-def _any_match(patterns, value):
-    """Compare with IAM's wildcards, * and ?, without regard to case."""
-    patterns = [patterns] if isinstance(patterns, str) else patterns
-    return any(
-        re.fullmatch(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), value, re.IGNORECASE)
-        for pattern in patterns
-    )
+class _S3Signer(_Listed, S3SigV4Auth):
+    payload = _Signer.payload
+
+
+def _canonical(request, fields, payload):
+    """Return the request as botocore signs it: the listed headers, and the query without its signature."""
+    headers = HTTPHeaders()
+    for name in sorted(fields["signed"].split(";")):
+        headers[name] = request.headers.get(name, "")
+    pairs = [pair for pair in query_pairs(request.query) if fields["expires"] is None or pair[0] != "X-Amz-Signature"]
+    query = "&".join(f"{quote(name, safe='-_.~')}={quote(value, safe='-_.~')}" for name, value in pairs)
+    canonical = AWSRequest(request.method, f"http://host{request.path}?{query}", headers=headers)
+    canonical.context.update(timestamp=fields["date"], payload=payload)
+    return canonical
 
 
 def _fields(request):
     """Return the parts of a signature, from the header or, for an address signed beforehand, from the query."""
-    query = dict(_pairs(request.query))
+    query = dict(query_pairs(request.query))
+    header = request.headers.get("authorization", "")
     if "X-Amz-Signature" in query:
-        needed = ("X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Date", "X-Amz-Expires")
-        if any(name not in query for name in needed) or not query["X-Amz-Expires"].isdecimal():
-            raise ApiError("IncompleteSignatureException", f"A signed address needs {', '.join(needed)}.", 403)
+        expires = query.get("X-Amz-Expires", "")
+        if any(name not in query for name in PRESIGNED) or not re.fullmatch(r"[0-9]{1,6}", expires):
+            raise ApiError("AuthorizationQueryParametersError", f"A signed address needs {', '.join(PRESIGNED)}.")
+        if header:
+            raise ApiError("InvalidArgument", "Only one auth mechanism allowed: the header Authorization or the query.")
+        if int(expires) > LONGEST:
+            raise ApiError("AuthorizationQueryParametersError", f"X-Amz-Expires must be less than {LONGEST} seconds.")
         return {
             "credential": query["X-Amz-Credential"],
             "signed": query["X-Amz-SignedHeaders"],
             "signature": query["X-Amz-Signature"],
             "date": query["X-Amz-Date"],
             "token": query.get("X-Amz-Security-Token"),
-            "expires": timedelta(seconds=min(int(query["X-Amz-Expires"]), 7 * 24 * 3600)),
+            "expires": timedelta(seconds=int(expires)),
         }
-    header = request.headers.get("authorization")
-    if "AWSAccessKeyId" in query or (header or "").startswith("AWS "):
+    if "AWSAccessKeyId" in query or header.startswith("AWS "):
         raise ApiError(
             "InvalidRequest",
             "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
@@ -164,95 +183,37 @@ def _fields(request):
     }
 
 
-def _caller(key, token, account, root):
-    if key == root[0]:
-        return Caller(f"arn:aws:iam::{account}:root", key, None), root[1]
-    try:
-        found = create_access_key(account, "aws", key, {"X-Amz-Security-Token": token} if token else {})
-    except CreateAccessKeyFailure:
-        found = None
-    known = iam_backends[account]["aws"].access_keys.get(key)
-    if not found or (known and known.status != "Active"):
-        raise ApiError("UnrecognizedClientException", "The security token included in the request is invalid.", 403)
-    return Caller(found.arn, key, [_document(policy) for policy in found.collect_policies()]), (
-        found.create_credentials().secret_key
-    )
-
-
-def _document(policy):
-    """Return a policy as a dict, whichever way moto holds it."""
-    if isinstance(policy, str):
-        return json.loads(policy)
-    if isinstance(policy, dict):
-        return json.loads(policy["policy_document"])
-    return json.loads(next(version.document for version in policy.versions if version.is_default))
-
-
 def _check_date(fields, date, now):
     try:
         signed_at = datetime.strptime(fields["date"], STAMP).replace(tzinfo=UTC)
-    except ValueError:
+        until, since = signed_at + (fields["expires"] or SKEW), signed_at - SKEW
+    except (ValueError, OverflowError):
         raise ApiError(
             "IncompleteSignatureException", "X-Amz-Date must be a time such as 20260101T120000Z.", 403
         ) from None
-    if not fields["date"].startswith(date):
+    if not fields["date"].startswith(f"{date}T"):
         raise ApiError("InvalidSignatureException", "Date in Credential scope does not match X-Amz-Date.", 403)
-    until = signed_at + (fields["expires"] or SKEW)
     if now > until:
         raise ApiError(
-            "InvalidSignatureException",
-            f"Signature expired: {until:{STAMP}} is now earlier than {now:{STAMP}}.",
-            403,
+            "InvalidSignatureException", f"Signature expired: {until:{STAMP}} is now earlier than {now:{STAMP}}.", 403
         )
-    if now < signed_at - SKEW:
+    if now < since:
         raise ApiError(
             "InvalidSignatureException",
-            f"Signature not yet current: {signed_at:{STAMP}} is still later than {now + SKEW:{STAMP}}.",
+            f"Signature not yet current: {fields['date']} is still later than {now + SKEW:{STAMP}}.",
             403,
         )
 
 
-def _sign(request, fields, secret, date, region, service):
-    presigned = fields["expires"] is not None
-    path = request.path if service == "s3" else quote(_tidy(request.path), safe="/~-_.")
-    pairs = [pair for pair in _pairs(request.query) if not (presigned and pair[0] == "X-Amz-Signature")]
-    query = "&".join(f"{name}={value}" for name, value in sorted((_encode(n), _encode(v)) for n, v in pairs))
-    names = fields["signed"].split(";")
-    headers = "".join(f"{name}:{' '.join(request.headers.get(name, '').split())}\n" for name in names)
-    canonical = "\n".join(
-        [request.method, path, query, headers, fields["signed"], _payload(request, presigned, service)]
-    )
-    scope = f"{date}/{region}/{service}/aws4_request"
-    text = "\n".join(["AWS4-HMAC-SHA256", fields["date"], scope, hashlib.sha256(canonical.encode()).hexdigest()])
-    key = f"AWS4{secret}".encode()
-    for part in scope.split("/"):
-        key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.new(key, text.encode(), "sha256").hexdigest()
-
-
-def _payload(request, presigned, service):
-    """Return the hash of the body that was signed; S3 may leave the body out or send it in chunks."""
+def _payload(request, service, presigned):
+    """Return what the head says of the body's hash, or "" where the body alone tells."""
     claimed = request.headers.get("x-amz-content-sha256", "")
-    if service == "s3" and (presigned or claimed == "UNSIGNED-PAYLOAD" or claimed.startswith("STREAMING-")):
-        return claimed or "UNSIGNED-PAYLOAD"
-    return hashlib.sha256(request.body).hexdigest()
-
-
-def _tidy(path):
-    """Resolve . and .. and doubled slashes as every service but S3 does."""
-    parts = []
-    for part in path.split("/"):
-        if part == "..":
-            parts[-1:] = []
-        elif part not in ("", "."):
-            parts.append(part)
-    return "/" + "/".join(parts) + ("/" if parts and path.endswith("/") else "")
-
-
-def _pairs(query):
-    found = [part.partition("=")[::2] for part in query.split("&") if part]
-    return [(unquote(name), unquote(value)) for name, value in found]
-
-
-def _encode(text):
-    return quote(text, safe="-_.~")
+    if presigned:
+        return claimed or UNSIGNED
+    if service == "s3":
+        if not (claimed == UNSIGNED or claimed in STREAMED or HASH.fullmatch(claimed)):
+            raise ApiError("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
+        return claimed
+    if HASH.fullmatch(claimed):
+        return claimed
+    return EMPTY if request.length == 0 else ""
