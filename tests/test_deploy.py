@@ -48,6 +48,12 @@ def test_nothing_names_a_key_or_an_account():
             assert not re.search(r"\b(AKIA|ASIA)[A-Z0-9]{12}|\b\d{12}\b", text), path
 
 
+def test_no_port_is_published_to_the_world():
+    for path in (DEPLOY / "Dockerfile", DEPLOY / "README.md"):
+        for address in re.findall(r"docker run.*? -p (\S+)", path.read_text()):
+            assert address.startswith("127.0.0.1:"), (path, address)
+
+
 # ---------------------------------------------------------------- the notebook instance
 
 
@@ -70,8 +76,8 @@ def test_a_notebook_instance_gets_a_kernel_that_computes(tmp_path):
     (tmp_path / "bin").mkdir()
     crontab = tmp_path / "bin" / "crontab"
     crontab.write_text(
-        f'#!/bin/sh\n[ "$1" = -l ] && cat {tmp_path}/cron 2> /dev/null\n[ "$1" = - ] && cat > {tmp_path}/new'
-        f" && mv {tmp_path}/new {tmp_path}/cron\n"
+        f'#!/bin/sh\ntable={tmp_path}/cron\n[ "$1" = -u ] && table=$table-$2 && shift 2\n'
+        '[ "$1" = -l ] && cat $table 2> /dev/null\n[ "$1" = - ] && cat > $table.new && mv $table.new $table\n'
     )
     crontab.chmod(0o755)
     environment = os.environ | {
@@ -95,7 +101,9 @@ def test_a_notebook_instance_gets_a_kernel_that_computes(tmp_path):
 
     subprocess.run(["bash", DEPLOY / "notebook-instance" / "on-start.sh"], check=True, env=environment)  # the next day
     if os.getuid() == 0:
-        (line,) = (tmp_path / "cron").read_text().splitlines()  # once, however often the instance starts
+        assert (tmp_path / "cron").read_text() == ""  # root runs nothing that the learner can write
+        learner = environment["GLUON_LESSONS_USER"]
+        (line,) = (tmp_path / f"cron-{learner}").read_text().splitlines()  # once, however often the instance starts
         assert "stop_when_idle.py --minutes 60" in line
 
     from jupyter_client.manager import start_new_kernel

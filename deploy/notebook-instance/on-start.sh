@@ -20,8 +20,10 @@ else
     echo "The environment is still being built: see $HOME_FOLDER/install.log." >&2
 fi
 
-# As root, because the instance's own Python has boto3 and the right to stop the instance.
+# As the learner, who can write the script and whose role may stop the instance: root must not run what others can write.
 if [[ "$(id -u)" == 0 ]] && command -v crontab > /dev/null; then
     stop="/usr/bin/python3 $COURSE/deploy/notebook-instance/stop_when_idle.py --minutes $IDLE_MINUTES"
-    { crontab -l 2> /dev/null | grep -v stop_when_idle || true; echo "*/5 * * * * $stop"; } | crontab -
+    { crontab -l 2> /dev/null | grep -v stop_when_idle || true; } | crontab - # what an older version of this left
+    { crontab -u "$LEARNER" -l 2> /dev/null | grep -v stop_when_idle || true; echo "*/5 * * * * $stop"; } |
+        crontab -u "$LEARNER" -
 fi

@@ -37,6 +37,7 @@ HEADER = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=(?P<credential>[^ ,]+), *"
     r"SignedHeaders=(?P<signed>[^ ,]+), *Signature=(?P<signature>[0-9a-f]+)"
 )
+INVOCATION = re.compile(r"/endpoints/[^/]+/invocations")
 PRESIGNED = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Date", "X-Amz-Expires")
 MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
@@ -91,7 +92,7 @@ def verify(request: Request, account: str, region: str, now: datetime | None = N
         raise ApiError(
             "IncompleteSignatureException", f"{service} takes the signature in the Authorization header.", 403
         )
-    if service != "sagemaker" and (request.target.startswith("SageMaker.") or request.path.startswith("/endpoints/")):
+    if service != "sagemaker" and (request.target.startswith("SageMaker.") or INVOCATION.fullmatch(request.path)):
         raise ApiError("InvalidSignatureException", "Credential should be scoped to correct service: 'sagemaker'.", 403)
     bound = () if presigned else BOUND
     loose = [name for name in request.headers if name.startswith("x-amz-") and name not in (*names, *bound)]

@@ -73,7 +73,9 @@ class Hosting:
             if wish["VariantName"] not in counts:
                 raise ApiError("ValidationException", f"The endpoint has no variant {wish['VariantName']}.")
             counts[wish["VariantName"]] = wish.get("DesiredInstanceCount", counts[wish["VariantName"]])
-        self._check_quota(live, sum(counts.values()))
+            if counts[wish["VariantName"]] < 1:
+                raise ApiError("ValidationException", f"Variant {wish['VariantName']} needs at least one instance.")
+        self._check_quota(live, sum(counts.values()) + live.fleet.shadow_instances())
         self.table.update(name, EndpointStatus="Updating")
         self._background(self._scale, name, live, wishes)
 
@@ -176,10 +178,14 @@ class Hosting:
         try:
             fleet.start()
             self._route(name, live, fleet, deployment)
-        except ServingFailed as error:
+        except Exception as error:  # whatever it is, the traffic goes back and nothing of the new fleet stays
+            reason = str(error)
+            if not isinstance(error, ServingFailed):
+                log.exception("update of endpoint %s", name)
+                reason = "The local cloud made a mistake; `local-sagemaker logs` shows it."
             live.shift(None, 0)
             fleet.drain()
-            members = {"FailureReason": str(error), "PendingDeploymentSummary": None}
+            members = {"FailureReason": reason, "PendingDeploymentSummary": None}
             self._settle(name, live, EndpointStatus="InService", **members)
             return
         old, live.planned = live.swap(fleet), fleet.instances()
@@ -230,5 +236,5 @@ class Hosting:
                 variant.scale(wish.get("DesiredInstanceCount", len(variant.servers)))
         except ServingFailed as error:
             failure = str(error)
-        live.planned = sum(len(variant.servers) for variant in variants.values())
+        live.planned = sum(len(variant.servers) for variant in variants.values()) + live.fleet.shadow_instances()
         self._settle(name, live, EndpointStatus="InService", FailureReason=failure)

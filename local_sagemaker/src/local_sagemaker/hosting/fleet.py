@@ -71,6 +71,10 @@ class Fleet:
         for variant in [*self.variants.values(), *self.shadows]:
             variant.stop()
 
+    def shadow_instances(self) -> int:
+        """Return how many copies its shadows run."""
+        return sum(len(shadow.servers) for shadow in self.shadows)
+
     def instances(self):
         """Return how many copies the configuration asks for."""
         variants = [*self.config["ProductionVariants"], *self.config.get("ShadowProductionVariants", [])]

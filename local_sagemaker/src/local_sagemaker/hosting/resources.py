@@ -2,8 +2,10 @@
 
 from local_sagemaker.control import roles
 from local_sagemaker.control.api import ApiError, operation
+from local_sagemaker.control.metrics import COMPARE
 from local_sagemaker.hosting.images import handler_of
 
+STATISTICS = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
 # Members of a model, a configuration or a variant that would need machinery that is not here.
 REFUSED = {
     "ServerlessConfig": "Serverless endpoints are not simulated here; give InstanceType and InitialInstanceCount.",
@@ -141,6 +143,10 @@ def update_endpoint(cloud, request):
     unknown = set(alarms) - {alarm["AlarmName"] for alarm in known}
     if unknown:
         raise ApiError("ValidationException", f"CloudWatch has no metric alarm {', '.join(sorted(unknown))}.")
+    for alarm in known:
+        if alarm.get("Statistic") not in STATISTICS or alarm["ComparisonOperator"] not in COMPARE:
+            message = f"Alarm {alarm['AlarmName']} is not evaluated here; watch one metric by Sum, Average, Minimum or "
+            raise ApiError("ValidationException", f"{message}Maximum against a threshold.")
     cloud.hosting.update(record["EndpointName"], config, deployment)
     return record
 
