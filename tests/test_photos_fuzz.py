@@ -16,7 +16,7 @@ from pictures import damaged, saved, scene
 from PIL import Image
 
 SEED = 14
-GROWTH = 1200  # MiB: a header can claim 89 million pixels of four bytes, which are then copied without alpha
+GROWTH = 600  # MiB: a header can claim 89 million pixels of four bytes
 
 
 def samples():

@@ -251,6 +251,27 @@ def test_what_was_read_can_be_drawn_on(kind, mode):
         assert picture.flags.writeable and picture.flags.c_contiguous
 
 
+def test_exif_data_that_cannot_be_read_leave_the_picture_as_it_lies(monkeypatch):
+    def broken(_):
+        raise SyntaxError("not a TIFF file")
+
+    monkeypatch.setattr(Image.Image, "getexif", broken)
+    for kind in ("JPEG", "PNG"):
+        picture = photos.read(saved(Image.fromarray(scene()), kind))
+        assert abs(corners(picture) - corners(scene())).max() < 12
+
+
+def test_wide_numbers_in_a_file_are_not_cut_to_a_byte():
+    ramp = np.linspace(0, 65535, 60).astype(np.int32)[None].repeat(40, axis=0)
+    fractions = (ramp / 65535).astype(np.float32)
+    for image in (Image.fromarray(ramp), Image.fromarray(fractions)):
+        for photo in (image, saved(image, "TIFF")):
+            assert abs(photos.read(photo)[0, :, 1].astype(int) - (ramp[0] >> 8)).max() <= 1
+    fractions[3, 3] = np.nan
+    with pytest.raises(photos.PhotoError, match="holds NaN"):
+        photos.read(saved(Image.fromarray(fractions), "TIFF"))
+
+
 def test_dark_pictures_of_sixteen_bits_stay_dark():
     """A file says how many bits it has, whatever values it holds."""
     dark = np.full((40, 60), 200, np.uint16)
