@@ -22,6 +22,11 @@ def cache_of_its_own(tmp_path, monkeypatch, request):
         monkeypatch.setenv("GLUON_LESSONS_CACHE", str(tmp_path / "cache"))
 
 
+def test_what_photos_offers_is_there():
+    assert {"read", "read_sized", "frames", "truth", "names", "about", "path"} < set(photos.__all__)
+    assert all(hasattr(photos, name) for name in photos.__all__)
+
+
 def test_a_misspelt_name_gets_the_nearest_ones():
     with pytest.raises(LessonError, match="Did you mean dog"):
         photos.read("dgo")

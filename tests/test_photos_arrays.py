@@ -87,6 +87,7 @@ def test_one_nan_is_refused_by_name():
         (np.array([[b"a", b"b"]]), "type .S1 .* real numbers"),
         (np.zeros((4, 4), complex), "type complex128"),
         (np.zeros((4, 4), "datetime64[s]"), "type datetime64"),
+        (np.zeros((4, 4), "timedelta64[s]"), "type timedelta64"),
         (np.array([[None, 1]]), "ndarray is no picture"),
         ([[1, 2], [3]], "rows differ"),
         (None, "NoneType is no picture"),

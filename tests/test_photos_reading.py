@@ -143,6 +143,11 @@ def test_a_picture_too_large_for_memory_is_refused_before_it_is_unpacked(kind, l
     assert not unpacked
 
 
+def test_the_limit_is_a_quarter_of_a_gibibyte_in_rgb():
+    assert decode.MOST_PIXELS == 2**28 // 3 == 89_478_485
+    assert reading.MOST_BYTES == 2**30
+
+
 def bomb(kind, width, height):
     """A small file that says that it is huge."""
     file = bytearray(saved(Image.new("L", (60, 40)), kind))

@@ -13,7 +13,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from gluon_lessons.photos.arrays import from_array, over_white, sixteen_bits
 from gluon_lessons.photos.errors import PhotoError
 
-MOST_PIXELS = 89_478_485  # 256 MiB in RGB; what Pillow warns of by default, whatever it is set to
+MOST_PIXELS = (256 << 20) // 3  # 256 MiB in RGB; what Pillow warns of by default, whatever it is set to
 # Those that Pillow reads by itself and in little time; some others run programs, or take any file for their own.
 KINDS = ("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "JPEG2000", "AVIF", "ICO", "DIB")
 JPEG_END = b"\xff\xd9"
