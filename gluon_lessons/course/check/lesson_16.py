@@ -4,6 +4,7 @@ import functools
 import json
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import numpy as np
@@ -12,7 +13,7 @@ from local_sagemaker.control.tables import page
 from gluon_lessons.course.check import call, exercise
 
 HOUR = {"small": 0.10, "large": 0.40, "huge": 4.00}  # dollars
-PLAN = [
+PLAN: list[dict[str, Any]] = [
     {"type": "small", "count": 3, "hours": 100},
     {"type": "huge", "count": 2, "hours": 5, "discount": 0.75},
     {"type": "large", "count": 1, "hours": 24},
@@ -78,8 +79,8 @@ def left_running(function):
 def _account():
     """A SageMaker client that knows some endpoints and jobs, pages and filters as AWS does, and asks nobody."""
     now = datetime.now(UTC)
-    endpoints = [{"EndpointName": name, "EndpointStatus": "InService"} for name in ENDPOINTS]
-    jobs = [{"TrainingJobName": RUNNING, "TrainingJobStatus": "InProgress"}]
+    endpoints: list[dict[str, Any]] = [{"EndpointName": name, "EndpointStatus": "InService"} for name in ENDPOINTS]
+    jobs: list[dict[str, Any]] = [{"TrainingJobName": RUNNING, "TrainingJobStatus": "InProgress"}]
     jobs += [{"TrainingJobName": name, "TrainingJobStatus": "Completed"} for name in DONE]
     for age, record in enumerate([*endpoints, *jobs]):
         record["CreationTime"] = record["LastModifiedTime"] = now + timedelta(seconds=age)

@@ -17,11 +17,19 @@ import time
 
 from local_sagemaker.errors import LocalSageMakerError
 
-__version__ = "0.1.0"
 __all__ = ["LocalSageMakerError", "connect", "start", "stop"]
 
 START_WITHIN, STOP_WITHIN = 60, 20  # seconds
 _daemon = None  # kept, so that Python does not remark that it still runs
+
+
+def __getattr__(name: str) -> str:
+    """Return the version that pyproject.toml states, when somebody asks for it."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import version
+
+    return version(__name__)
 
 
 def connect():
