@@ -10,7 +10,7 @@ ENDPOINT = "arn:aws:sagemaker:us-east-1:123456789012:endpoint/lesson-18-detector
 
 @exercise("Correct. Whoever steals these keys can ask this one endpoint, and nothing else.")
 def policy(function):
-    from local_sagemaker.gate.signature import judge  # slow to import, and only this exercise needs it
+    from local_sagemaker.gate.policy import judge  # slow to import, and only this exercise needs it
 
     answer = call(function, ENDPOINT)
     if not isinstance(answer, dict):
