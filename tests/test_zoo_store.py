@@ -23,7 +23,7 @@ from gluon_lessons import zoo
 from gluon_lessons.cli import main as cli
 from gluon_lessons.errors import LessonError
 from gluon_lessons.files import cache
-from gluon_lessons.zoo import catalogue, store
+from gluon_lessons.zoo import by_hand, catalogue, store
 from gluon_lessons.zoo.same_layers import Misfit
 
 NAME = "mobilenet0.25"  # small, and GluonCV's
@@ -185,7 +185,9 @@ class TestFailing:
 
     def test_no_network(self, world):
         world["hosts"] |= {"djl": "http://127.0.0.1:9/", "gluon": "http://127.0.0.1:9/"}
-        with pytest.raises(store.NoWeights, match=r"cannot be reached.*(?s:.)*weights import FILE"):
+        with pytest.raises(
+            store.NoWeights, match=rf"can be reached\. Get http.*weights import FILE --as {NAME}` here\.$"
+        ):
             zoo.load(NAME)
         assert models() == []
 
@@ -244,7 +246,7 @@ class TestFailing:
         def refuse(_):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-        really_make = store._make
+        really_make = store.make
 
         def make_on_a_full_disk(*arguments, **options):
             with monkeypatch.context() as patched:
@@ -252,7 +254,7 @@ class TestFailing:
                 return really_make(*arguments, **options)
 
         with monkeypatch.context() as patched:
-            patched.setattr(store, "_make", make_on_a_full_disk)
+            patched.setattr(store, "make", make_on_a_full_disk)
             with pytest.raises(cache.DiskFull, match="Free some space"):
                 zoo.load(NAME)
         assert models() == []
@@ -262,7 +264,7 @@ class TestFailing:
 
 TWIN = """
 import json, sys
-from gluon_lessons.zoo import catalogue, store
+from gluon_lessons.zoo import by_hand, catalogue, store
 facts = json.loads(sys.argv[1])
 catalogue._data = lambda: facts
 print(store.obtain(sys.argv[2])[0])
@@ -312,10 +314,17 @@ def run(*arguments):
 
 
 class TestCommands:
-    def test_list(self):
-        assert run("list").output.startswith(f"  {NAME}")
+    def test_list_says_for_each_task_and_network_where_its_weights_are(self, world):
+        (source, _) = world["networks"][NAME]["sources"]
+        package = source | {"kind": "npm", "package": "x", "version": "1", "member": "package/net.params"}
+        world["networks"]["mobilenet0.5"] = world["networks"][NAME] | {"sources": [package]}
+        assert [line.split("   ")[0] for line in run("list").output.splitlines()] == [
+            "Classify", "  mobilenet0.5", f"  {NAME}"
+        ]  # fmt: skip
+        assert "by package" in run("list").output.splitlines()[1]
+        assert "with the internet" in run("list").output.splitlines()[2]
         run("fetch", NAME)
-        assert run("list").output.startswith(f"* {NAME}")
+        assert run("list").output.splitlines()[1].split()[:2] == [NAME, "here"]
         assert run("list", "--task", "pose").output == ""
 
     def test_fetch_and_where_and_check(self, host):
@@ -371,6 +380,28 @@ class TestCommands:
         assert "the same as from the npm package x 1" in run("import", brought).output
         is_the_original(zoo.load(NAME), original)
 
+    def test_import_of_a_folder_takes_what_is_known(self, original, world, tmp_path):
+        (tmp_path / "brought" / "deeper").mkdir(parents=True)
+        (tmp_path / "brought" / "deeper" / "net").write_bytes(original.exported)
+        (tmp_path / "brought" / "read me.txt").write_text("words")
+        answer = run("import", tmp_path / "brought")
+        assert answer.exit_code == 0 and answer.output.count("brought by hand, the same as from") == 1
+        is_the_original(zoo.load(NAME), original)
+
+    def test_import_of_a_folder_on_a_persons_word(self, original, tmp_path):
+        folder = tmp_path / "mine"
+        folder.mkdir()
+        answer = run("import", folder)
+        assert answer.exit_code == 1 and "mine holds none of the files" in answer.output
+        mx.nd.save(
+            str(folder / "mine.params"), {name: value.data() for name, value in original.collect_params().items()}
+        )
+        assert run("import", folder, "--as", NAME).exit_code == 0
+        is_the_original(zoo.load(NAME), original)
+        (folder / "other.params").write_bytes(b"more")
+        answer = run("import", folder, "--as", NAME)
+        assert answer.exit_code == 1 and "mine holds mine.params and other.params: name one" in answer.output
+
     def test_import_of_an_unknown_file_needs_a_word(self, original, tmp_path):
         brought = tmp_path / "mine.params"
         mx.nd.save(str(brought), {name: value.data() for name, value in original.collect_params().items()})
@@ -387,7 +418,7 @@ class TestCommands:
         brought = tmp_path / "mine.params"
         mx.nd.save(str(brought), {"weight": mx.nd.ones(3)})
         with pytest.raises(Misfit):
-            store.bring(brought, NAME)
+            by_hand.take(brought, NAME)
         (tmp_path / "mine.txt").write_bytes(b"words")
         assert "endings of a weight file" in run("import", tmp_path / "mine.txt", "--as", NAME).output
         assert models() == []

@@ -13,19 +13,33 @@ def group():
     """See, fetch and check the weights of networks."""
 
 
+TITLES = {"classify": "Classify", "detect": "Detect", "segment": "Segment", "pose": "Find poses"}
+
+
 @group.command("list")
-@click.option("--task", type=click.Choice(["classify", "detect", "segment", "pose"]), help="Only this task.")
+@click.option("--task", type=click.Choice(list(TITLES)), help="Only this task.")
 def list_(task):
-    """List the networks; a star stands before those whose weights are in the cache."""
+    """List the networks task by task, and whether their weights are here, come by package, or need the internet."""
     from gluon_lessons.zoo import catalogue, store
 
     here = {provenance.name for _, provenance, right in store.check() if right}
-    for entry in catalogue.entries():
-        if task in (None, entry.task):
-            star = "*" if entry.name in here else " "
+    for each, title in TITLES.items():
+        rows = [(_where(entry, here), entry) for entry in catalogue.entries() if entry.task == each]
+        if task not in (None, each) or not rows:
+            continue
+        click.echo(title)
+        for where, entry in sorted(rows, key=lambda row: WHERE.index(row[0])):
             published = f"{entry.published.value:.3f} {entry.published.metric}" if entry.published else ""
-            kinds = " ".join(dict.fromkeys(source.kind for source in entry.sources))
-            click.echo(f"{star} {entry.name:30} {entry.task:9} {published:42} {kinds:8} {entry.licence}")
+            click.echo(f"  {entry.name:34} {where:18} {published:42} {entry.licence}".rstrip())
+
+
+WHERE = ("here", "by package", "with the internet")
+
+
+def _where(entry, here):
+    if entry.name in here:
+        return WHERE[0]
+    return WHERE[1] if any(source.package for source in entry.sources) else WHERE[2]
 
 
 @group.command()
@@ -65,14 +79,14 @@ def check():
 
 
 @group.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
 @click.option("--as", "name", metavar="NAME", help="The network it is for, when nobody published the file's hash.")
-def import_(file, name):
-    """Take in a file that you brought: a package, a checkpoint, or a parameter file."""
-    from gluon_lessons.zoo import store
+def import_(path, name):
+    """Take in a file that you brought (a package, a checkpoint, a parameter file), or a folder of them."""
+    from gluon_lessons.zoo import by_hand
 
-    path, provenance = store.bring(file, name)
-    click.echo(f"{provenance}\n  {path}")
+    for made, provenance in by_hand.take(path, name):
+        click.echo(f"{provenance}\n  {made}")
 
 
 @group.command()

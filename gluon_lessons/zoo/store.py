@@ -12,7 +12,7 @@ from typing import Any
 
 from gluon_lessons import compat
 from gluon_lessons.context import device
-from gluon_lessons.errors import LessonError
+from gluon_lessons.errors import LessonError, command
 from gluon_lessons.files import cache, fetch
 from gluon_lessons.zoo import catalogue
 from gluon_lessons.zoo.catalogue import Entry, Source
@@ -26,18 +26,6 @@ _FORMATS = {
     "tfjs": "TensorFlow.js",
     "tflite": "TensorFlow Lite",
     "torch_checkpoint": "PyTorch",
-}
-_ENDINGS = {
-    ".params": "mxnet_params",
-    ".gz": "mxnet_params",
-    ".pth": "torch_checkpoint",
-    ".pt": "torch_checkpoint",
-    ".bin": "torch_checkpoint",
-    ".safetensors": "safetensors",
-    ".weights": "darknet",
-    ".caffemodel": "caffe",
-    ".tflite": "tflite",
-    ".json": "tfjs",
 }
 
 
@@ -109,18 +97,28 @@ def obtain(name: str, folder: Path | None = None) -> tuple[Path, Provenance]:
         for source in entry.sources:
             try:
                 path = _fetch(entry, source, folder)
-                made = _make(entry, source, path, folder, origin=str(source))
+                made = make(entry, source, path, folder, origin=str(source))
             except cache.DiskFull:
                 raise
             except LessonError as error:
-                failures.append(f"  {source.kind}: {error}")
+                failures.append(error)
                 continue
             shutil.rmtree(_incoming(entry, folder), ignore_errors=True)
             return made
-    ways = " or ".join(source.by_hand for source in entry.sources)
-    raise NoWeights(
-        f"The weights of {entry.name} could not be had. Tried, in this order:\n" + "\n".join(failures) + "\n"
-        f"To bring them by hand: get {ways} on a machine that can, and run `gluon-lessons weights import FILE` here."
+    raise NoWeights(_why_not(entry, failures))
+
+
+def _why_not(entry: Entry, failures: list[LessonError]) -> str:
+    """One sentence of what went wrong, and one command that mends it."""
+    if all(isinstance(failure, fetch.NoNetwork) for failure in failures):
+        reason = "nobody who serves them can be reached"
+    else:
+        reason = " ".join(
+            dict.fromkeys(str(failure) for failure in failures if not isinstance(failure, fetch.NoNetwork))
+        )
+    return (
+        f"The weights of {entry.name} cannot be had: {reason.rstrip('.')}. Get {entry.sources[0].by_hand} on a machine "
+        f"that can, and run `{command(f'weights import FILE --as {entry.name}')}` here."
     )
 
 
@@ -139,41 +137,6 @@ def check() -> list[tuple[Path, Provenance, bool]]:
     """Every parameter file that the cache should hold, its provenance, and whether its bytes are right."""
     kept = _kept(cache.folder("models"), "*")
     return [(path, provenance, cache.verified(path, sha1=provenance.sha1)) for path, provenance in kept]
-
-
-def bring(file: Path, name: str | None = None) -> tuple[Path, Provenance]:
-    """Take in a file that a person brought.
-
-    Its hash tells which network it is for. One that nobody published a hash of is taken on the person's word, if they
-    name the network.
-    """
-    file, folder = fetch.file(file), cache.folder("models")
-    entries = [catalogue.entry(name)] if name else catalogue.entries()
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".brought.") as temporary:
-        for entry, source, path in _recognised(file, entries, Path(temporary)):
-            origin = f"{file.name}, brought by hand, the same as from {source}"
-            with cache.lock(folder / entry.name), cache.explained(folder / entry.name):
-                return _make(entry, source, path, folder, origin)
-    if name is None:
-        raise NoWeights(
-            f"{file.name} is none of the files that the catalogue knows by hash. If you trust it, say what it is: "
-            f"`gluon-lessons weights import {file.name} --as NAME`."
-        )
-    return _take_on_trust(file, entries[0], folder)
-
-
-def _take_on_trust(file: Path, entry: Entry, folder: Path) -> tuple[Path, Provenance]:
-    reader = _ENDINGS.get(file.suffix)
-    if reader is None:
-        raise NoWeights(f"{file.name} has none of the endings of a weight file: {' '.join(_ENDINGS)}.")
-    converter = next((source.converter for source in entry.sources if source.reader == reader), "")
-    sha256 = cache.digest(file)
-    source = Source(kind="file", sha256=sha256, reader=reader, converter=converter, licence="unknown")
-    with cache.lock(folder / entry.name), cache.explained(folder / entry.name):
-        try:
-            return _make(entry, source, file, folder, f"{file.name}, brought by hand (SHA-256 {sha256[:8]})")
-        except KeyError as error:
-            raise NoWeights(f"{file.name} does not hold the weights of {entry.name}: it has no {error}.") from error
 
 
 def _kept(folder: Path, name: str) -> list[tuple[Path, Provenance]]:
@@ -203,24 +166,7 @@ def _incoming(entry: Entry, folder: Path) -> Path:
     return folder / ".incoming" / entry.name
 
 
-def _recognised(file: Path, entries: list[Entry], temporary: Path):
-    """Yield the entry and source whose file this is, packed or not, with the path that the source's reader reads."""
-    hashes, packed = (cache.digest(file), cache.digest(file, "sha1")), set(fetch.contents(file))
-    for entry in entries:
-        for source in entry.sources:
-            right = any(found.startswith(source.hash) for found in hashes)
-            if right and source.kind == "npm":
-                fetch.unpack(file, source.folder or source.member, temporary)
-                yield entry, source, temporary / source.member
-            elif right:
-                yield entry, source, file
-            elif source.member in packed:
-                (path,) = fetch.unpack(file, source.member, temporary)
-                if cache.verified(path, sha256=source.sha256, sha1=source.sha1):
-                    yield entry, source, path
-
-
-def _make(entry: Entry, source: Source, path: Path, folder: Path, origin: str) -> tuple[Path, Provenance]:
+def make(entry: Entry, source: Source, path: Path, folder: Path, origin: str) -> tuple[Path, Provenance]:
     """Turn a weight file into the network's parameter file, try it on the network, and keep it with its provenance."""
     net = build(entry)
     arrays = _named_as_gluon(net, source, path)
