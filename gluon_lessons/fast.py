@@ -52,11 +52,16 @@ def int8(network: Network, photographs: Sequence[Any], first: int = 10) -> Netwo
     `first` layers, whose errors all later ones inherit, and the last ones of a detector, keep their fractions.
     """
     family = families.of(network.entry)
-    _check(network, "computed in integers", family.not_quantized)
+    _check(network, "computed in integers", family.not_fused)
     outputs, data = graph(network)
     fused_graph = outputs.get_backend_symbol("MKLDNN_QUANTIZE")
     layers = [name for name in _names(fused_graph) if name.startswith("sg_mkldnn_conv")]
-    kept = layers[:first] + [name for name in layers if not name.startswith("sg_mkldnn_conv_bn")]
+    normalized = [name for name in layers if name.startswith("sg_mkldnn_conv_bn")]
+    if not normalized:
+        raise LessonError(
+            f"{network.entry.name} cannot be computed in integers: that is for convolutions with a batch normalization."
+        )
+    kept = layers[:first] + [name for name in layers if name not in normalized]
     values = {name: parameter.data() for name, parameter in network.net.collect_params().items()}
     pictures = _of_one_shape([pixels for photo in photographs for pixels in family.inputs(photo, network)])
     with _silence():
@@ -114,7 +119,7 @@ def agreement(plain: Network, quick: Network, photographs: Sequence[Any], overla
         *(family.compare(predict_one(photo, plain), predict_one(photo, quick), overlap) for photo in photographs),
         strict=True,
     )
-    same = float(sum(alike) / max(sum(total), 1))
+    same = float(sum(alike) / sum(total)) if any(total) else 1.0  # where neither finds a box, they agree
     return Agreement(len(photographs), same, float(max(differences)), family.compared)
 
 

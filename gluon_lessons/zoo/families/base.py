@@ -23,8 +23,7 @@ class Family:
     fixed_size = True  # of the input, so that memory can be planned once
     whole = True  # whether the body is all of the network
     not_served = ""  # why no endpoint can run it
-    not_fused = ""  # why `fast.fused` cannot
-    not_quantized = ""  # why `fast.int8` cannot
+    not_fused = ""  # why `fast.fused` and `fast.int8` cannot
     not_compared = ""  # why `fast.agreement` cannot
     compared = ""  # what `fast.agreement` counts
 

@@ -10,7 +10,6 @@ from gluon_lessons.zoo.networks.posenet import STRIDE, decode
 class PoseNet(Family):
     fixed_size = False
     not_served = "the script of an endpoint classifies, finds boxes and segments, and sorts no keypoints into people."
-    not_quantized = "its convolutions have no batch normalization to join, which is what 8-bit integers are used for."
     not_compared = "poses have no comparison: look at `people` of both results."
 
     def picture(self, entry: Entry) -> Picture:
