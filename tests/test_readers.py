@@ -1,67 +1,27 @@
-"""The readers of other frameworks' weight files, on files of the same formats that these tests write."""
+"""The readers of weight files, on files that weight_files.py and MXNet write: number for number."""
 
-import functools
-import json
-import os
-import pickle
-import random
+import gzip
+import io
 import struct
-import sys
-import types
-import zipfile
-from collections import OrderedDict
-from pathlib import Path
+import tarfile
 
+import mxnet as mx
 import numpy as np
 import pytest
+from mxnet.gluon import nn
+from weight_files import (
+    caffe_model,
+    fact,
+    field,
+    numbers,
+    old_blob,
+    safetensors_file,
+    same,
+    tflite_model,
+    write_tfjs,
+)
 
-from gluon_lessons.zoo.readers import UnreadableFile, caffe, tfjs, tflite, torch_checkpoint
-
-flatbuffers = pytest.importorskip("flatbuffers", reason="flatbuffers comes with the onnx extra")
-
-
-def numbers(*shape, kind="f4", seed=0):
-    values = np.random.default_rng(seed).normal(0, 50, shape)
-    return values.astype(kind)
-
-
-def same(read, expected):
-    assert list(read) == list(expected)
-    for name, array in expected.items():
-        assert read[name].shape == array.shape, name
-        np.testing.assert_array_equal(read[name], array, err_msg=name)
-
-
-# Caffe: protocol buffers, written field by field.
-
-
-def varint(value):
-    rest, low = value >> 7, value & 0x7F
-    return bytes([low]) if not rest else bytes([low | 0x80]) + varint(rest)
-
-
-def field(number, value):
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def blob(array):
-    return field(7, field(1, b"".join(varint(size) for size in array.shape))) + field(5, array.astype("<f4").tobytes())
-
-
-def old_blob(array):
-    shape = (1,) * (4 - array.ndim) + array.shape
-    return b"".join(field(number + 1, size) for number, size in enumerate(shape)) + field(5, array.tobytes())
-
-
-def caffe_model(arrays):
-    layers = [(b"data", []), (b"conv1/dw", arrays), (b"relu", [])]
-    written = [
-        field(1, name) + field(2, b"Convolution") + b"".join(field(7, blob(array)) for array in blobs)
-        for name, blobs in layers
-    ]
-    return field(1, b"net") + b"".join(field(100, layer) for layer in written)
+from gluon_lessons.zoo.readers import UnreadableFile, caffe, darknet, mxnet_params, safetensors, tfjs, tflite
 
 
 def test_caffe_layers_come_back_by_name_and_number(tmp_path):
@@ -87,179 +47,6 @@ def test_caffe_doubles_and_fixed_width_fields(tmp_path):
     same(caffe.read(file), {"conv1.0": weight.astype("f4")})
 
 
-# PyTorch: pickles that name PyTorch's functions, so stand-ins of the same names are needed to write them.
-
-
-class Storage:
-    def __init__(self, kind, key, values):
-        self.kind, self.key, self.values = kind, key, values
-
-
-class Tensor:
-    def __init__(self, storage, offset, shape, strides):
-        self.arguments = storage, offset, shape, strides, False, OrderedDict()
-
-    def __reduce__(self):
-        return sys.modules["torch._utils"]._rebuild_tensor_v2, self.arguments
-
-
-@pytest.fixture
-def torch_names(monkeypatch):
-    def _rebuild_tensor_v2():
-        raise AssertionError("writing a pickle calls nothing")
-
-    torch, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-    _rebuild_tensor_v2.__module__, _rebuild_tensor_v2.__qualname__ = "torch._utils", "_rebuild_tensor_v2"
-    utils._rebuild_tensor_v2 = _rebuild_tensor_v2
-    for name in ("FloatStorage", "LongStorage", "BoolStorage", "BFloat16Storage"):
-        setattr(torch, name, type(name, (), {"__module__": "torch"}))
-    monkeypatch.setitem(sys.modules, "torch", torch)
-    monkeypatch.setitem(sys.modules, "torch._utils", utils)
-    return torch
-
-
-def pickled(table, torch):
-    import io
-
-    class Pickler(pickle.Pickler):
-        def persistent_id(self, thing):
-            if isinstance(thing, Storage):
-                return "storage", getattr(torch, thing.kind), thing.key, "cpu", len(thing.values)
-            return None
-
-    Pickler(file := io.BytesIO(), protocol=2).dump(table)
-    return file.getvalue()
-
-
-def write_zip(path, table, torch, storages):
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("weights/data.pkl", pickled(table, torch))
-        archive.writestr("weights/byteorder", "little")
-        for storage in storages:
-            archive.writestr(f"weights/data/{storage.key}", storage.values.tobytes())
-
-
-def write_old(path, table, torch, storages):
-    written = [pickle.dumps(part, 2) for part in (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})]
-    written += [pickled(table, torch), pickle.dumps([storage.key for storage in storages], 2)]
-    written += [struct.pack("<q", len(storage.values)) + storage.values.tobytes() for storage in storages]
-    path.write_bytes(b"".join(written))
-
-
-@pytest.mark.parametrize("write", [write_zip, write_old])
-def test_torch_tensors_with_their_strides_and_shared_storages(tmp_path, torch_names, write):
-    floats, longs = Storage("FloatStorage", "7", numbers(24)), Storage("LongStorage", "9", numbers(2, kind="i8"))
-    table = OrderedDict(
-        plain=Tensor(floats, 0, (2, 3, 4), (12, 4, 1)),
-        turned=Tensor(floats, 0, (4, 3, 2), (1, 4, 12)),
-        inner=Tensor(floats, 5, (2, 2), (12, 2)),
-        count=Tensor(longs, 1, (), ()),
-    )
-    write(tmp_path / "weights.pth", table, torch_names, [floats, longs])
-    cube = floats.values.reshape(2, 3, 4)
-    expected = {"plain": cube, "turned": cube.transpose(2, 1, 0), "inner": cube[:, 1, 1::2]}
-    read = torch_checkpoint.read(tmp_path / "weights.pth")
-    same(read, expected | {"count": longs.values[1]})
-    assert all(array.flags.c_contiguous for array in read.values())
-
-
-def test_torch_half_width_floats_are_widened(tmp_path, torch_names):
-    exact = np.array([1.5, -2, 0.15625, 3e38], "f4").view("u4") & 0xFFFF0000
-    storage = Storage("BFloat16Storage", "0", (exact >> 16).astype("u2"))
-    write_zip(tmp_path / "weights.pth", {"a": Tensor(storage, 0, (4,), (1,))}, torch_names, [storage])
-    same(torch_checkpoint.read(tmp_path / "weights.pth"), {"a": exact.view("f4")})
-
-
-class Attack:
-    """A pickle of this runs a function when an ordinary unpickler reads it."""
-
-    def __init__(self, function, *arguments):
-        self.call = function, arguments
-
-    def __reduce__(self):
-        return self.call
-
-
-@pytest.mark.parametrize("write", [write_zip, write_old])
-@pytest.mark.parametrize(
-    "function", [os.mkdir, functools.partial, eval, getattr], ids=lambda function: function.__name__
-)
-def test_torch_file_with_code_in_it_is_refused_and_not_run(tmp_path, torch_names, write, function):
-    trap = tmp_path / "ran"
-    arguments = {os.mkdir: (str(trap),), functools.partial: (os.mkdir, str(trap)), getattr: ("", "join")}
-    attack = Attack(function, *arguments.get(function, (f"__import__('os').mkdir({str(trap)!r})",)))
-    storage = Storage("FloatStorage", "0", numbers(2))
-    table = OrderedDict(a=Tensor(storage, 0, (2,), (1,)), b=attack)
-    write(tmp_path / "weights.pth", table, torch_names, [storage])
-    with pytest.raises(torch_checkpoint.RefusedFile, match=r"is code and not a tensor.*; use one that holds"):
-        torch_checkpoint.read(tmp_path / "weights.pth")
-    assert not trap.exists()
-
-
-def test_torch_file_that_is_code_alone_is_refused(tmp_path):
-    file = tmp_path / "weights.pth"
-    file.write_bytes(pickle.dumps(Attack(os.mkdir, str(tmp_path / "ran"))))
-    with pytest.raises(torch_checkpoint.RefusedFile, match="mkdir"):
-        torch_checkpoint.read(file)
-    assert not (tmp_path / "ran").exists()
-
-
-@pytest.mark.parametrize(
-    ("offset", "shape", "strides"),
-    [(0, (3,), (1,)), (1, (2,), (1,)), (0, (2,), (2,)), (1, (2,), (-1,)), (-1, (1,), (1,)), (0, (10**12,), (0,))],
-)
-def test_torch_tensor_that_leads_outside_its_storage(tmp_path, torch_names, offset, shape, strides):
-    storage = Storage("FloatStorage", "0", numbers(2))
-    write_zip(tmp_path / "weights.pth", {"a": Tensor(storage, offset, shape, strides)}, torch_names, [storage])
-    with pytest.raises(UnreadableFile, match="leads outside its storage"):
-        torch_checkpoint.read(tmp_path / "weights.pth")
-
-
-@pytest.mark.parametrize("write", [write_zip, write_old])
-def test_torch_storage_that_is_too_short(tmp_path, torch_names, write):
-    storage = Storage("FloatStorage", "0", numbers(2))
-    missing = Storage("FloatStorage", "0", numbers(1))
-    write(tmp_path / "weights.pth", {"a": Tensor(storage, 0, (2,), (1,))}, torch_names, [missing])
-    with pytest.raises(UnreadableFile, match="storage 0 is not as long as it says"):
-        torch_checkpoint.read(tmp_path / "weights.pth")
-
-
-def test_torch_file_without_a_table_of_tensors(tmp_path, torch_names):
-    write_zip(tmp_path / "weights.pth", {"epoch": 3}, torch_names, [])
-    with pytest.raises(UnreadableFile, match="something else than a table of tensors"):
-        torch_checkpoint.read(tmp_path / "weights.pth")
-
-
-def test_what_pytorch_itself_writes(tmp_path):
-    torch = pytest.importorskip("torch", reason="PyTorch is not part of the environment")
-    cube = torch.randn(2, 3, 4)
-    table = {"a": cube, "b": cube.transpose(0, 2), "c": torch.nn.Parameter(cube[1, :, 2]), "d": torch.tensor(7)}
-    table |= {"e": cube.bfloat16(), "f": cube > 0}
-    for zipped in True, False:
-        torch.save(table, tmp_path / "weights.pth", _use_new_zipfile_serialization=zipped)
-        expected = {name: tensor.detach().float().numpy() for name, tensor in table.items()}
-        same(torch_checkpoint.read(tmp_path / "weights.pth"), expected)
-
-
-# TensorFlow.js: JSON and shards.
-
-
-def write_tfjs(folder, weights, shards=2):
-    data = b"".join(values.tobytes() for _, values in weights)
-    cut = -(-len(data) // shards)
-    paths = [f"group1-shard{index + 1}of{shards}.bin" for index in range(shards)]
-    for index, name in enumerate(paths):
-        (folder / name).write_bytes(data[index * cut : (index + 1) * cut])
-    manifest = [{"paths": paths, "weights": [facts for facts, _ in weights]}]
-    (folder / "model.json").write_text(json.dumps({"modelTopology": {}, "weightsManifest": manifest}))
-    return folder / "model.json"
-
-
-def fact(name, values, kind, **quantization):
-    facts = {"name": name, "shape": list(values.shape), "dtype": kind}
-    return facts | {"quantization": quantization} if quantization else facts, values
-
-
 def test_tfjs_weights_across_shards(tmp_path):
     kernel, count, flag = numbers(3, 3, 2), numbers(5, kind="i4"), np.array([True, False])
     weights = [fact("a/kernel", kernel, "float32"), fact("b", count, "int32"), fact("c", flag, "bool")]
@@ -274,9 +61,8 @@ def test_tfjs_quantized_weights_come_back_as_what_they_stand_for(tmp_path):
         fact("words", words, "float32", dtype="uint16", scale=0.25, min=2.0),
         fact("halves", halves, "float32", dtype="float16"),
     ]
-    read = tfjs.read(write_tfjs(tmp_path, weights))
-    same(read, {"bytes": bytes_ * 0.5 - 1, "words": words * 0.25 + 2, "halves": halves.astype("f4")})
-    assert {array.dtype.str for array in read.values()} == {"<f4"}
+    expected = {"bytes": bytes_ * 0.5 - 1, "words": words * 0.25 + 2, "halves": halves}
+    same(tfjs.read(write_tfjs(tmp_path, weights)), {name: array.astype("f4") for name, array in expected.items()})
 
 
 def test_tfjs_shard_that_is_missing_or_too_long(tmp_path):
@@ -299,64 +85,6 @@ def test_tfjs_shard_outside_the_folder_is_not_opened(tmp_path):
         tfjs.read(model)
 
 
-# TensorFlow Lite: written with the FlatBuffers library.
-
-
-def tflite_table(builder, *fields):
-    """A table from one function a field, each adding its value at the number that it is given; None leaves one out."""
-    builder.StartObject(len(fields))
-    for number, add in enumerate(fields):
-        if add:
-            add(number)
-    return builder.EndObject()
-
-
-def tflite_vector(builder, values, add, size):
-    builder.StartVector(size, len(values), size)
-    for value in reversed(values):
-        add(value)
-    return builder.EndVector()
-
-
-def tflite_model(tensors):
-    builder = flatbuffers.Builder()
-
-    def reference(offset):
-        return lambda number: builder.PrependUOffsetTRelativeSlot(number, offset, 0)
-
-    def references(offsets):
-        return reference(tflite_vector(builder, offsets, builder.PrependUOffsetTRelative, 4))
-
-    def tensor(index, name, values, quantization):
-        shape = reference(tflite_vector(builder, values.shape, builder.PrependInt32, 4))
-        code = {"f4": 0, "f2": 1, "i4": 2, "u1": 3, "i8": 4, "b1": 6, "i2": 7, "i1": 9}[values.dtype.str[1:]]
-        text, scaling = reference(builder.CreateString(name)), None
-        if quantization:
-            scale, zero, axis = quantization
-            fields = [tflite_vector(builder, scale, builder.PrependFloat32, 4)]
-            fields.append(tflite_vector(builder, zero, builder.PrependInt64, 8))
-            parts = [None, None, *map(reference, fields), None, None]
-            scaling = reference(tflite_table(builder, *parts, lambda n: builder.PrependInt32Slot(n, axis, 0)))
-        return tflite_table(
-            builder,
-            shape,
-            lambda number: builder.PrependInt8Slot(number, code, 0),
-            lambda number: builder.PrependUint32Slot(number, index, 0),
-            text,
-            scaling,
-        )
-
-    buffers = [tflite_table(builder)]
-    for _, values, _ in tensors:
-        buffers.append(tflite_table(builder, reference(builder.CreateByteVector(values.tobytes()))))
-    computed = tensor(0, "computed", np.empty((1, 2), "f4"), None)
-    offsets = [computed, *(tensor(index + 1, *facts) for index, facts in enumerate(tensors))]
-    graph = tflite_table(builder, references(offsets))
-    model = tflite_table(builder, None, None, references([graph]), None, references(buffers))
-    builder.Finish(model, file_identifier=b"TFL3")
-    return bytes(builder.Output())
-
-
 def test_tflite_constants_come_back_and_computed_tensors_do_not(tmp_path):
     arrays = {kind: numbers(2, 3, kind=kind) for kind in ("f4", "f2", "i4", "u1", "i8", "i2", "i1")}
     file = tmp_path / "net.tflite"
@@ -371,74 +99,142 @@ def test_tflite_quantized_tensors_come_back_as_what_they_stand_for(tmp_path):
     file = tmp_path / "net.tflite"
     file.write_bytes(tflite_model(tensors))
     expected = {"whole": (whole - 4.0) * 0.5, "rows": (rows - [[0.0], [1.0]]) * [[0.5], [0.25]]}
-    same(tflite.read(file), expected | {"columns": rows * [1.0, 2.0, 4.0]})
-
-
-# Damage, the same for all.
+    expected["columns"] = rows * [1.0, 2.0, 4.0]
+    same(tflite.read(file), {name: array.astype("f4") for name, array in expected.items()})
 
 
 @pytest.fixture
-def files(tmp_path, torch_names):
-    """A small whole file of each format, and its reader."""
-    storage = Storage("FloatStorage", "0", numbers(6))
-    table = OrderedDict(a=Tensor(storage, 0, (2, 3), (3, 1)))
-    written = {name: tmp_path / name for name in ("net.caffemodel", "new.pth", "old.pth", "net.tflite")}
-    written["net.caffemodel"].write_bytes(caffe_model([numbers(2, 3)]))
-    write_zip(written["new.pth"], table, torch_names, [storage])
-    write_old(written["old.pth"], table, torch_names, [storage])
-    written["net.tflite"].write_bytes(tflite_model([("a", numbers(2, 3), None)]))
-    model = write_tfjs(tmp_path, [fact("a", numbers(2, 3), "float32")], shards=1)
-    readers = caffe, torch_checkpoint, torch_checkpoint, tflite
-    return [*zip(written.values(), readers, strict=True), (model, tfjs)]
+def file(tmp_path):
+    return tmp_path / "net.params"
 
 
-@pytest.mark.parametrize("content", [b"", b"not weights at all, but a page that says no", b"PK\3\4", bytes(5000)])
-def test_what_is_not_a_weight_file_gets_one_clear_sentence(tmp_path, content):
-    for reader in caffe, torch_checkpoint, tfjs, tflite:
-        file = tmp_path / "file.bin"
+ARRAYS = {"b.weight": numbers(3, 2, 5, 5), "a.bias": numbers(7, seed=1), "c.scale": numbers(1, seed=2)}
+
+
+def saved(path, arrays):
+    mx.nd.save(str(path), {name: mx.nd.array(array, dtype=array.dtype) for name, array in arrays.items()})
+    return path
+
+
+class TestMXNet:
+    def test_what_mxnet_saved(self, file):
+        same(mxnet_params.read(saved(file, ARRAYS)), ARRAYS)
+
+    @pytest.mark.parametrize("kind", ["float64", "float16", "uint8", "int32", "int8", "int64"])
+    def test_every_kind_of_number(self, file, kind):
+        same(mxnet_params.read(saved(file, {"x": numbers(4, 3, kind=kind)})), {"x": numbers(4, 3, kind=kind)})
+
+    def test_what_a_network_exported(self, tmp_path):
+        net = nn.HybridSequential(prefix="net_")
+        net.add(nn.Conv2D(4, 3, prefix="conv_"), nn.BatchNorm(prefix="norm_"))
+        net.initialize(mx.init.Xavier())
+        net.hybridize()
+        net(mx.nd.ones((1, 3, 8, 8)))
+        net.export(str(tmp_path / "net"))
+        expected = {name: value.data().asnumpy() for name, value in net.collect_params().items()}
+        same(mxnet_params.read(tmp_path / "net-0000.params"), expected)
+
+    def test_one_that_was_zipped(self, file):
+        packed = file.with_name("net.params.gz")
+        packed.write_bytes(gzip.compress(saved(file, ARRAYS).read_bytes()))
+        same(mxnet_params.read(packed), ARRAYS)
+
+    def test_one_in_a_tarball(self, file):
+        saved(file, ARRAYS)
+        packed = file.with_name("net.tar.gz")
+        with tarfile.open(packed, "w:gz") as archive:
+            archive.add(file, "net/net-0000.params")
+            archive.addfile(tarfile.TarInfo("net/synset.txt"), io.BytesIO())
+        same(mxnet_params.read(packed), ARRAYS)
+
+    @pytest.mark.parametrize("version", ["oldest", "first"])
+    def test_files_of_long_ago(self, file, version):
+        """Written before MXNet 1.0: sizes of four bytes without a magic number, then of eight with another one."""
+        content = struct.pack("<3Q", 0x112, 0, len(ARRAYS))
+        for array in ARRAYS.values():
+            sizes = array.shape
+            content += (
+                struct.pack("<I", len(sizes)) if version == "oldest" else struct.pack("<II", 0xF993FAC8, len(sizes))
+            )
+            content += struct.pack(f"<{len(sizes)}{'I' if version == 'oldest' else 'q'}", *sizes)
+            content += struct.pack("<3i", 1, 0, 0) + array.tobytes()
+        content += struct.pack("<Q", len(ARRAYS))
+        content += b"".join(struct.pack("<Q", len(name)) + name.encode() for name in ARRAYS)
         file.write_bytes(content)
-        with pytest.raises(
-            UnreadableFile, match=r"^file.bin is damaged or is not a .*; delete it and fetch it again.$"
+        same(mxnet_params.read(file), ARRAYS)
+        same({name: array.asnumpy() for name, array in mx.nd.load(str(file)).items()}, ARRAYS)
+
+    def test_what_is_written_is_what_mxnet_reads(self, file):
+        with file.open("wb") as target:
+            mxnet_params.write(target, ARRAYS)
+        same({name: array.asnumpy() for name, array in mx.nd.load(str(file)).items()}, ARRAYS)
+        assert file.read_bytes() == saved(file.with_name("theirs"), ARRAYS).read_bytes()
+
+    def test_one_that_is_cut_off_anywhere(self, file):
+        content = saved(file, {"x": numbers(3), "y": numbers(2, 2)}).read_bytes()
+        for length in range(len(content)):
+            file.write_bytes(content[:length])
+            with pytest.raises(UnreadableFile, match=r"net\.params is damaged or is not a MXNet"):
+                mxnet_params.read(file)
+
+    def test_other_bytes(self, file):
+        sparse = saved(file, {"x": numbers(3)}).read_bytes()
+        for content in (
+            b"",
+            b"no such thing" * 9,
+            b"\x1f\x8b" + b"x" * 50,
+            sparse[:28] + b"\x01" + sparse[29:],
+            sparse + b"x",
         ):
-            reader.read(file)
+            file.write_bytes(content)
+            with pytest.raises(UnreadableFile):
+                mxnet_params.read(file)
 
 
-def test_a_file_cut_off_anywhere_is_unreadable(files):
-    for file, reader in files:
-        assert reader.read(file)
-        whole = file.read_bytes()
-        for kept in (len(whole) - 1, len(whole) * 3 // 4, len(whole) // 2, len(whole) // 4, 10):
-            if file.suffix == ".tflite" and kept == len(whole) - 1:
-                continue  # the last byte may be padding
-            file.write_bytes(whole[:kept])
-            with pytest.raises((UnreadableFile, torch_checkpoint.RefusedFile)):
-                reader.read(file)
+class TestSafetensors:
+    def test_tensors_come_in_the_order_of_the_file(self, tmp_path):
+        first, second = numbers(2, 3), numbers(4, kind="int64")
+        table = {
+            "__metadata__": {"format": "pt"},
+            "z": {"dtype": "I64", "shape": [4], "data_offsets": [24, 56]},
+            "a": {"dtype": "F32", "shape": [2, 3], "data_offsets": [0, 24]},
+        }
+        path = tmp_path / "x.safetensors"
+        path.write_bytes(safetensors_file(table, first.tobytes() + second.tobytes()))
+        same(safetensors.read(path), {"a": first, "z": second})
+
+    def test_brain_floats_are_widened(self, tmp_path):
+        path = tmp_path / "x.safetensors"
+        table = {"x": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
+        path.write_bytes(safetensors_file(table, struct.pack("<HH", 0x3FC0, 0xC000)))
+        same(safetensors.read(path), {"x": np.array([1.5, -2], np.float32)})
+
+    @pytest.mark.parametrize("offsets", [[0, 9], [4, 12], [-8, 0], [8, 0]])
+    def test_tensors_that_lead_outside_are_refused(self, tmp_path, offsets):
+        path = tmp_path / "x.safetensors"
+        path.write_bytes(safetensors_file({"x": {"dtype": "F32", "shape": [2], "data_offsets": offsets}}, bytes(8)))
+        with pytest.raises(UnreadableFile):
+            safetensors.read(path)
+
+    def test_one_that_is_cut_off_anywhere(self, tmp_path):
+        path = tmp_path / "x.safetensors"
+        content = safetensors_file({"x": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}, bytes(8))
+        for length in range(len(content)):
+            path.write_bytes(content[:length])
+            with pytest.raises(UnreadableFile):
+                safetensors.read(path)
 
 
-def test_damaged_bytes_never_escape_as_another_error(files):
-    chance = random.Random(0)
-    for file, reader in files:
-        whole = file.read_bytes()
-        refused = 0
-        for _ in range(300):
-            damaged = bytearray(whole)
-            for _ in range(chance.randint(1, 4)):
-                damaged[chance.randrange(len(whole))] = chance.randrange(256)
-            file.write_bytes(damaged)
-            try:
-                reader.read(file)
-            except (UnreadableFile, torch_checkpoint.RefusedFile):
-                refused += 1
-        assert refused, file
+class TestDarknet:
+    @pytest.mark.parametrize(("version", "seen"), [((0, 1), "<i"), ((0, 2), "<q")])
+    def test_the_row_starts_behind_the_count_of_pictures(self, tmp_path, version, seen):
+        path = tmp_path / "x.weights"
+        path.write_bytes(struct.pack("<3i", *version, 0) + struct.pack(seen, 32013312) + numbers(9).tobytes())
+        same(darknet.read(path), {"weights": numbers(9)})
 
-
-def test_readers_need_no_framework():
-    import subprocess
-
-    room = Path(caffe.__file__).parent
-    modules = [f"gluon_lessons.zoo.readers.{path.stem}" for path in room.glob("*.py")]
-    modules = [name for name in modules if not name.endswith(("__init__", "mxnet_params"))]
-    frameworks = {"mxnet", "torch", "caffe", "tensorflow", "flatbuffers"}
-    check = f"import {', '.join(modules)}, sys; print(sorted({frameworks} & set(sys.modules)))"
-    answer = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[]"
+    @pytest.mark.parametrize("content", [b"", bytes(15), struct.pack("<3iq", 0, 2, 0, 1) + bytes(7), b"PK\3\4" * 9])
+    def test_other_bytes(self, tmp_path, content):
+        path = tmp_path / "x.weights"
+        path.write_bytes(content)
+        with pytest.raises(UnreadableFile):
+            darknet.read(path)

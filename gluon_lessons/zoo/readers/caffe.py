@@ -1,15 +1,15 @@
-"""The Caffe reader: the weights of a `.caffemodel`, from the protocol-buffer bytes themselves.
+"""The weights of a Caffe model (`.caffemodel`), from the protocol-buffer bytes themselves.
 
-A protocol-buffer message is a row of fields, each a key (number and kind) and a value; the few field numbers that
+A protocol-buffer message is a sequence of fields, each a key (number and kind) and a value; the few field numbers that
 matter here are named below. An array is called LAYER.INDEX: `conv0.0` holds the weights and `conv0.1` the biases.
 """
 
-import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
-from gluon_lessons.zoo.readers import reading
+from gluon_lessons.zoo.readers import count_of, reading
 
 _VARINT, _EIGHT_BYTES, _LENGTH, _FOUR_BYTES = 0, 1, 2, 5
 
@@ -18,6 +18,7 @@ _OLD_LAYER_NAME, _OLD_LAYER_BLOB = 4, 6
 _LAYER_NAME, _LAYER_BLOB = 1, 7
 _BLOB_OLD_SHAPE, _BLOB_DATA, _BLOB_SHAPE, _BLOB_DOUBLES = (1, 2, 3, 4), 5, 7, 8
 _SHAPE_DIMENSION = 1
+_LONGEST_VARINT = 10  # bytes, for 64 bits
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
@@ -34,14 +35,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
         return arrays
 
 
-def _blobs(layer, name_field, blob_field):
+def _blobs(layer: memoryview, name_field: int, blob_field: int) -> dict[str, np.ndarray]:
     fields = list(_fields(layer))
     name = next((bytes(value).decode() for number, value in fields if number == name_field), "")
     blobs = [value for number, value in fields if number == blob_field]
     return {f"{name}.{index}": _array(blob) for index, blob in enumerate(blobs)}
 
 
-def _array(blob):
+def _array(blob: memoryview) -> np.ndarray:
     shape, old_shape, chunks = None, {}, []
     for number, value in _fields(blob):
         if number == _BLOB_SHAPE:
@@ -55,12 +56,12 @@ def _array(blob):
     values = np.concatenate(chunks) if chunks else np.empty(0, "<f4")
     if shape is None:
         shape = [old_shape.get(number, 1) for number in _BLOB_OLD_SHAPE]
-    if math.prod(shape) != values.size:
+    if count_of(shape) != values.size:
         raise ValueError(f"a blob of shape {shape} holds {values.size} numbers")
     return values.reshape(shape)
 
 
-def _fields(message):
+def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield (field number, value) for each field: an int for a varint, the raw bytes for anything else."""
     position = 0
     while position < len(message):
@@ -82,18 +83,18 @@ def _fields(message):
         position += length
 
 
-def _varint(message, position):
-    """Return a number stored seven bits a byte, lowest first, and the position behind it."""
-    value = shift = 0
-    while True:
-        byte = message[position]
-        value |= (byte & 0x7F) << shift
-        shift, position = shift + 7, position + 1
+def _varint(message: memoryview, position: int) -> tuple[int, int]:
+    """Return a number stored seven bits per byte, lowest first, and the position behind it."""
+    value = 0
+    for place in range(_LONGEST_VARINT):
+        byte = message[position + place]
+        value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
-            return value, position
+            return value, position + place + 1
+    raise ValueError(f"the number at byte {position} does not end")
 
 
-def _varints(packed):
+def _varints(packed: int | memoryview) -> list[int]:
     if isinstance(packed, int):
         return [packed]
     values, position = [], 0

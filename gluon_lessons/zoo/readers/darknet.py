@@ -1,4 +1,4 @@
-"""The Darknet reader: a version, a count of pictures seen, then all weights as one row of numbers without names."""
+"""Darknet weight files: a version, a count of pictures seen, then all weights in a row, without names."""
 
 import struct
 from pathlib import Path
@@ -9,7 +9,7 @@ from gluon_lessons.zoo.readers import reading
 
 
 def read(path: Path) -> dict[str, np.ndarray]:
-    """Return the row under the name "weights"; only the network's plan tells what each number is."""
+    """Return the row under the name "weights"; only the network's architecture tells what each number is."""
     with reading(path, "Darknet weight file"):
         content = Path(path).read_bytes()
         major, minor, _revision = struct.unpack("<3i", content[:12])

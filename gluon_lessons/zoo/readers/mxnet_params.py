@@ -1,15 +1,15 @@
-"""The MXNet reader, and writer: the arrays of a `.params` file, old or new, saved or exported, plain or packed."""
+"""The arrays of an MXNet `.params` file, old or new, saved or exported, plain or packed; and how to write one."""
 
+import contextlib
 import gzip
-import math
 import struct
 import tarfile
-import zlib
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from gluon_lessons.zoo.readers import reading
+from gluon_lessons.zoo.readers import check_unpacked, count_of, most_bytes, reading
 
 _LIST_MAGIC = 0x112
 _ARRAY_MAGICS = {0xF993FAC8: 1, 0xF993FAC9: 2, 0xF993FACA: 3}
@@ -36,7 +36,7 @@ def read(path: Path) -> dict[str, np.ndarray]:
         return dict(zip(names, arrays, strict=True))
 
 
-def write(file, arrays: dict[str, np.ndarray]):
+def write(file: BinaryIO, arrays: dict[str, np.ndarray]) -> None:
     """Write arrays to an open binary file as `net.load_parameters` and `mx.nd.load` read them."""
     file.write(struct.pack("<3Q", _LIST_MAGIC, 0, len(arrays)))
     for array in arrays.values():
@@ -49,60 +49,64 @@ def write(file, arrays: dict[str, np.ndarray]):
         file.write(struct.pack("<Q", len(name.encode())) + name.encode())
 
 
-def _content(path):
-    if tarfile.is_tarfile(path):
-        with tarfile.open(path) as archive:
-            (member,) = (info for info in archive if info.isfile() and info.name.endswith(".params"))
-            return archive.extractfile(member).read()
+def _content(path: Path) -> bytes:
+    """Return the file's bytes, out of the archive or the compression that they came in."""
     content = path.read_bytes()
-    try:
-        return gzip.decompress(content) if content.startswith(_GZIP_MAGIC) else content
-    except zlib.error as error:
-        raise ValueError(error) from error
+    packed = content.startswith(_GZIP_MAGIC)
+    # Not whatever tarfile knows: as LZMA, a damaged file could ask for gigabytes.
+    with contextlib.suppress(tarfile.ReadError), tarfile.open(path, "r:gz" if packed else "r:") as archive:
+        members = [info for info in archive if info.isfile() and info.name.endswith(".params")]
+        if len(members) != 1:
+            raise ValueError(f"it holds {len(members)} parameter files")
+        check_unpacked(members[0].size, path)
+        return archive.extractfile(members[0]).read()
+    if packed:
+        with gzip.open(path) as file:
+            content = file.read(most_bytes(path) + 1)
+        check_unpacked(len(content), path)
+    return content
 
 
 class _View:
     """Bytes and how far they were read; reading past the end is an error, never a short answer."""
 
-    def __init__(self, content):
+    def __init__(self, content: bytes):
         self._content, self._at = memoryview(content), 0
 
     @property
-    def rest(self):
+    def rest(self) -> int:
         return len(self._content) - self._at
 
-    def bytes(self, count):
+    def bytes(self, count: int) -> bytes:
         if count > self.rest:
             raise ValueError("it is cut off")
         self._at += count
         return bytes(self._content[self._at - count : self._at])
 
-    def numbers(self, layout):
+    def numbers(self, layout: str) -> Any:
         values = struct.unpack(layout, self.bytes(struct.calcsize(layout)))
         return values[0] if len(values) == 1 else values
 
-    def array(self, kind, shape):
-        count, at = math.prod(shape), self._at
+    def array(self, kind: str, shape: list[int]) -> np.ndarray:
+        count, at = count_of(shape), self._at
         self._at += count * np.dtype(kind).itemsize
         if self.rest < 0:
             raise ValueError("it is cut off")
         return np.frombuffer(self._content, kind, count, at).reshape(shape)
 
 
-def _name(view):
+def _name(view: _View) -> str:
     return view.bytes(view.numbers("<Q")).decode().removeprefix("arg:").removeprefix("aux:")
 
 
-def _array(view):
+def _array(view: _View) -> np.ndarray:
     magic = view.numbers("<I")
     version = _ARRAY_MAGICS.get(magic, 0)
     if version >= 2 and view.numbers("<i") != _DENSE:
         raise ValueError("it holds a sparse array")
     dimensions = view.numbers("<I") if version else magic  # the oldest have no magic number, and short sizes
-    if dimensions > 32:
-        raise ValueError(f"an array claims {dimensions} dimensions")
     shape = [view.numbers("<q" if version else "<I") for _ in range(dimensions)]
-    if min(shape, default=0) < 0 or (not dimensions and version < 3):
+    if not dimensions and version < 3:
         raise ValueError("an array has no shape")
     view.numbers("<ii")  # the device that it was on
     return view.array(_TYPES[view.numbers("<i")], shape)

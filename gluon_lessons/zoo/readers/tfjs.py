@@ -1,12 +1,12 @@
-"""The TensorFlow.js reader: the weights of a `model.json` and the shards that lie beside it."""
+"""The weights of a TensorFlow.js `model.json` and the shards that lie beside it."""
 
 import json
-import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from gluon_lessons.zoo.readers import reading
+from gluon_lessons.zoo.readers import count_of, reading
 
 _TYPES = {"float32": "<f4", "int32": "<i4", "uint8": "<u1", "bool": "?"}
 _STORED_TYPES = {"uint8": "<u1", "uint16": "<u2", "float16": "<f2"}  # what a quantized weight is kept as
@@ -16,10 +16,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
     """Return the weights by name; `path` is the `model.json`. Quantized ones come back as what they stand for."""
     with reading(path, "TensorFlow.js model"):
         arrays = {}
-        for group in json.loads(Path(path).read_text())["weightsManifest"]:
+        groups = json.loads(Path(path).read_text())["weightsManifest"]
+        paths = [name for group in groups for name in group["paths"]]
+        if len(set(paths)) != len(paths):
+            raise ValueError("it names a shard twice")
+        for group in groups:
             data = memoryview(b"".join(_shard(Path(path), name) for name in group["paths"]))
             for weight in group["weights"]:
-                kind, count = _stored_type(weight), math.prod(weight["shape"])
+                kind, count = _stored_type(weight), count_of(weight["shape"])
                 taken, data = data[: count * kind.itemsize], data[count * kind.itemsize :]
                 arrays[weight["name"]] = _value(np.frombuffer(taken, kind, count), weight).reshape(weight["shape"])
             if data:
@@ -27,18 +31,18 @@ def read(path: Path) -> dict[str, np.ndarray]:
         return arrays
 
 
-def _shard(path, name):
+def _shard(path: Path, name: str) -> bytes:
     if Path(name).name != name:
         raise ValueError(f"the shard {name} is not beside the model")
     return (path.parent / name).read_bytes()
 
 
-def _stored_type(weight):
+def _stored_type(weight: dict[str, Any]) -> np.dtype:
     quantization = weight.get("quantization")
     return np.dtype(_STORED_TYPES[quantization["dtype"]] if quantization else _TYPES[weight["dtype"]])
 
 
-def _value(stored, weight):
+def _value(stored: np.ndarray, weight: dict[str, Any]) -> np.ndarray:
     quantization = weight.get("quantization")
     if not quantization:
         return stored
