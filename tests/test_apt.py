@@ -55,6 +55,14 @@ def test_another_content_is_refused(client):
         fetch.apt("tiny-data", MEMBER)
 
 
+def test_a_package_damaged_on_the_way_is_fetched_once_more(client, tmp_path):
+    good = (tmp_path / "tiny.deb").read_bytes()
+    (tmp_path / "good.deb").write_bytes(good)
+    (tmp_path / "tiny.deb").write_bytes(good[:300])
+    client.write_text(client.read_text() + f'cp "{tmp_path}/good.deb" "{tmp_path}/tiny.deb"\n')
+    assert gzip.decompress(fetch.apt("tiny-data", MEMBER, sha256(CONTENT)).read_bytes()) == CONTENT
+
+
 def test_a_package_that_arrives_damaged_is_said(client, tmp_path):
     (tmp_path / "tiny.deb").write_bytes((tmp_path / "tiny.deb").read_bytes()[:300])
     with pytest.raises(fetch.DamagedArchive, match=r"tiny\.deb cannot be unpacked"):

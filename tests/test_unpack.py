@@ -11,7 +11,7 @@ import pytest
 from packing import CONTENT, tarball, zipped
 from pictures import damaged
 
-from gluon_lessons.files import fetch
+from gluon_lessons.files import fetch, unpack
 
 needs_dpkg = pytest.mark.skipif(not shutil.which("dpkg-deb"), reason="dpkg-deb is not installed")
 
@@ -84,6 +84,17 @@ def test_a_file_and_a_folder_of_one_name_are_refused(tmp_path, pack):
     (tmp_path / "x.bin").write_bytes(pack({"a/b": b"1", "a/b/c": b"2"}))
     with pytest.raises(fetch.BadArchive, match="same place"):
         fetch.unpack(tmp_path / "x.bin", "a/", tmp_path / "out")
+
+
+@pytest.mark.parametrize("pack", [zipped, tarball], ids=["zip", "tar"])
+def test_an_archive_that_swells_beyond_measure_is_refused_before_it_is_unpacked(tmp_path, pack, monkeypatch):
+    (tmp_path / "x.bin").write_bytes(pack({"a/1": bytes(600), "a/2": bytes(400), "b": bytes(10_000)}))
+    monkeypatch.setattr(unpack, "MOST_BYTES", 999)
+    with pytest.raises(fetch.BadArchive, match="would unpack to more than"):
+        fetch.unpack(tmp_path / "x.bin", "a/", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    monkeypatch.setattr(unpack, "MOST_BYTES", 1000)
+    assert len(fetch.unpack(tmp_path / "x.bin", "a/", tmp_path / "out")) == 2
 
 
 def test_names_are_listed_and_what_is_no_archive_has_none(tmp_path):

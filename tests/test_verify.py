@@ -60,3 +60,11 @@ def test_a_gzip_file_is_known_by_its_content_too(path):
     for damage in (packed[:-9], packed[:40] + b"!!!!" + packed[44:], b"\x1f\x8b"):
         path.write_bytes(damage)
         assert not verify.verified(path, sha256=SHA256)
+
+
+def test_a_gzip_file_that_swells_beyond_measure_is_not_read_to_its_end(path, monkeypatch):
+    path.write_bytes(gzip.compress(bytes(3 * verify.CHUNK)))
+    content = hashlib.sha256(bytes(3 * verify.CHUNK)).hexdigest()
+    assert verify.verified(path, sha256=content)
+    monkeypatch.setattr(verify, "MOST_CONTENT", 3 * verify.CHUNK)
+    assert not verify.verified(path, sha256=content)

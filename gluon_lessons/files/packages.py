@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from gluon_lessons.files import cache, verify
-from gluon_lessons.files.errors import WrongHash
+from gluon_lessons.files.errors import DamagedArchive, WrongHash
 from gluon_lessons.files.unpack import Members, unpack
 
 Hashes = str | Mapping[str, str] | None
@@ -80,7 +80,12 @@ def _fill(folder: Path, wanted: Wanted, download: Download) -> None:
             if wanted.archive_sha256 and not verify.verified(archive, sha256=wanted.archive_sha256):
                 rejected = _set_aside(archive, folder)
                 continue
-            names = [str(path.relative_to(unpacked)) for path in unpack(archive, wanted.members, unpacked)]
+            try:
+                names = [str(path.relative_to(unpacked)) for path in unpack(archive, wanted.members, unpacked)]
+            except DamagedArchive:
+                if again:
+                    raise
+                continue
             if not wanted.right(unpacked):
                 rejected = _set_aside(archive, folder)
                 continue

@@ -19,6 +19,7 @@ from gluon_lessons.files.errors import BadArchive, DamagedArchive
 Members = str | Sequence[str]
 
 CHUNK = 1 << 20
+MOST_BYTES = 4 << 30  # that one call unpacks
 # What unpacking raises when the bytes are not those of an archive.
 DAMAGE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError)
 # What it raises when two names cannot both be files, or one cannot be a file here.
@@ -33,7 +34,8 @@ def unpack(archive: Path | str, members: Members, into: Path | str) -> list[Path
     archive, into = Path(archive), Path(into)
     members = [members] if isinstance(members, str) else list(members)
     try:
-        with _opened(archive) as (names, open_member):
+        with _opened(archive) as (sizes, open_member):
+            names = list(sizes)
             for name in names:
                 if _climbs(name):
                     raise BadArchive(f"{archive.name} was refused: its entry {name!r} would land outside its folder.")
@@ -41,6 +43,8 @@ def unpack(archive: Path | str, members: Members, into: Path | str) -> list[Path
             for member in members:
                 if not any(_within(name, member) for name in chosen):
                     raise BadArchive(f"There is no {member} in {archive.name}.")
+            if sum(sizes[name] for name in chosen) > MOST_BYTES:
+                raise BadArchive(f"{archive.name} was refused: it would unpack to more than {MOST_BYTES >> 30} GiB.")
             for name in chosen:
                 (into / name).parent.mkdir(parents=True, exist_ok=True)
                 with open_member(name) as stream, (into / name).open("wb") as target:
@@ -64,8 +68,8 @@ def unpack(archive: Path | str, members: Members, into: Path | str) -> list[Path
 def contents(archive: Path | str) -> list[str]:
     """The names of the files in an archive; none when it is not an archive."""
     try:
-        with _opened(Path(archive)) as (names, _):
-            return names
+        with _opened(Path(archive)) as (sizes, _):
+            return list(sizes)
     except (*DAMAGE, BadArchive, OSError):
         return []
 
@@ -80,12 +84,13 @@ def _within(name: str, member: str) -> bool:
 
 
 @contextlib.contextmanager
-def _opened(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[bytes]]]]:
-    """Yield the names of an archive's plain files, in its order, and a function that opens one of them."""
+def _opened(archive: Path) -> Iterator[tuple[dict[str, int], Callable]]:
+    """Yield the sizes of an archive's plain files by name, in its order, and a function that opens one of them."""
     with contextlib.ExitStack() as stack:
         if zipfile.is_zipfile(archive):
             packed = stack.enter_context(zipfile.ZipFile(archive))
-            yield [name for name in packed.namelist() if not name.endswith("/")], packed.open
+            files = (info for info in packed.infolist() if not info.filename.endswith("/"))
+            yield {info.filename: info.file_size for info in files}, packed.open
             return
         if archive.suffix == ".deb":
             stream = stack.enter_context(tempfile.TemporaryFile(dir=archive.parent))
@@ -94,7 +99,7 @@ def _opened(archive: Path) -> Iterator[tuple[list[str], Callable[[str], IO[bytes
             stream = stack.enter_context(archive.open("rb"))
         tar = stack.enter_context(tarfile.open(fileobj=stream))
         plain = {info.name.removeprefix("./"): info for info in tar if info.isfile()}
-        yield list(plain), lambda name: tar.extractfile(plain[name])
+        yield {name: info.size for name, info in plain.items()}, lambda name: tar.extractfile(plain[name])
 
 
 def _write_debian_files(archive: Path, stream: IO[bytes]) -> None:
