@@ -143,9 +143,8 @@ def solar_cells(size: int = 224) -> SolarCells:
 
     def build(_: Path) -> dict[str, np.ndarray]:
         members = ["elpv_dataset/data/images/", "elpv_dataset/data/labels.csv"]
-        images, table = fetch.pip(
-            *ELPV, members, archive_sha256=ELPV_SHA256
-        )  # kept, so that other sizes need no network
+        # They are kept, so that another size needs no network.
+        images, table = fetch.pip(*ELPV, members, archive_sha256=ELPV_SHA256)
         rows = [line.split() for line in table.read_text().splitlines()]
         pictures = np.empty((len(rows), size, size), np.uint8)
         for index, (name, _probability, _kind) in enumerate(rows):
@@ -159,7 +158,8 @@ def solar_cells(size: int = 224) -> SolarCells:
         }
 
     arrays = _kept(f"solar-cells-{size}", build)
-    return SolarCells(labels=(arrays["defect"] > 0.5).astype(np.int32), **arrays)
+    labels = (arrays["defect"] > 0.5).astype(np.int32)
+    return SolarCells(arrays["pictures"], labels, arrays["defect"], arrays["monocrystalline"])
 
 
 def _kept(name: str, build: Callable[[Path], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

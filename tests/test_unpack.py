@@ -38,7 +38,11 @@ def test_a_link_is_not_followed(tmp_path):
         fetch.unpack(tmp_path / "x.tar", "good", tmp_path / "out")
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", tarball({"a": CONTENT})[:500], zipped({"a": CONTENT})[:500]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"no archive", tarball({"a": CONTENT})[:500], zipped({"a": CONTENT})[:500]],
+    ids=["empty", "text", "cut tar", "cut zip"],
+)
 def test_a_damaged_one_is_said(tmp_path, content):
     (tmp_path / "x.tgz").write_bytes(content)
     with pytest.raises(fetch.BadArchive, match=r"x\.tgz"):
@@ -70,7 +74,7 @@ def test_a_way_of_packing_that_python_lacks_is_said(tmp_path):
 
 
 @needs_dpkg
-@pytest.mark.parametrize("content", [b"", b"no package", b"!<arch>\ndebian-binary   0"])
+@pytest.mark.parametrize("content", [b"", b"no package", b"!<arch>\ndebian-binary   0"], ids=["empty", "text", "cut"])
 def test_a_damaged_debian_package_is_said(tmp_path, content, capfd):
     (tmp_path / "x.deb").write_bytes(content)
     with pytest.raises(fetch.DamagedArchive, match=r"x\.deb cannot be unpacked .*fetch it again"):

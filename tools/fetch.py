@@ -21,16 +21,16 @@ SLOW = 2  # seconds; what takes longer was not there, and is worth a line
 
 def main() -> int:
     tasks = what_to_fetch()
-    failures = []
+    failures: list[str] = []
     with (
         ThreadPoolExecutor(4) as pool,
         tqdm(total=len(tasks), desc="what lessons need", disable=None, leave=False) as bar,
     ):
         running = {pool.submit(run, task): what for what, task in tasks.items()}
         for future in as_completed(running):
-            seconds, failure = future.result()
-            if failure:
-                failures.append(f"{running[future]}: {failure}")
+            seconds, error = future.result()
+            if error:
+                failures.append(f"{running[future]}: {error}")
             elif seconds > SLOW:
                 tqdm.write(f"Fetched: {running[future]} ({seconds:.0f} s).", file=sys.stderr)
             bar.update()

@@ -1,12 +1,17 @@
 """Files of Debian packages, unpacked without root."""
 
 from pathlib import Path
+from typing import overload
 
 from gluon_lessons.files import clients, packages
 from gluon_lessons.files.packages import Hashes, Wanted
 from gluon_lessons.files.unpack import Members
 
 
+@overload
+def apt(package: str, members: str, sha256: Hashes = None, into: Path | str | None = None) -> Path: ...
+@overload
+def apt(package: str, members: list[str], sha256: Hashes = None, into: Path | str | None = None) -> list[Path]: ...
 def apt(package: str, members: Members, sha256: Hashes = None, into: Path | str | None = None) -> Path | list[Path]:
     """Return the path of a file (or paths of several) inside a Debian package.
 

@@ -11,10 +11,24 @@ from gluon_lessons.errors import LessonError
 from gluon_lessons.files.errors import DiskFull, FetchError, MissingTool, NoNetwork
 
 # What pip, npm and apt-get print when they cannot reach their registry.
-OFFLINE_SIGNS = ("enotfound", "eai_again", "econnrefused", "econnreset", "etimedout", "newconnectionerror")
-OFFLINE_SIGNS += ("nameresolutionerror", "timeouterror", "connection error:", "temporary failure resolving")
-OFFLINE_SIGNS += ("confirming the ssl certificate", "server error:")
-OFFLINE_SIGNS += ("could not resolve", "failed to establish", "could not connect", "unable to connect")
+OFFLINE_SIGNS = (
+    "enotfound",
+    "eai_again",
+    "econnrefused",
+    "econnreset",
+    "etimedout",
+    "newconnectionerror",
+    "nameresolutionerror",
+    "timeouterror",
+    "connection error:",
+    "temporary failure resolving",
+    "confirming the ssl certificate",
+    "server error:",
+    "could not resolve",
+    "failed to establish",
+    "could not connect",
+    "unable to connect",
+)
 
 
 def program(name: str) -> str:

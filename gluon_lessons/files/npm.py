@@ -1,12 +1,19 @@
 """Files of npm packages: the tarball comes through `npm pack`, nothing is installed and no script of it runs."""
 
 from pathlib import Path
+from typing import overload
 
 from gluon_lessons.files import clients, packages
 from gluon_lessons.files.packages import Hashes, Wanted
 from gluon_lessons.files.unpack import Members
 
 
+@overload
+def npm(package: str, version: str, members: str, sha256: Hashes = None, into: Path | str | None = None) -> Path: ...
+@overload
+def npm(
+    package: str, version: str, members: list[str], sha256: Hashes = None, into: Path | str | None = None
+) -> list[Path]: ...
 def npm(
     package: str, version: str, members: Members, sha256: Hashes = None, into: Path | str | None = None
 ) -> Path | list[Path]:

@@ -3,12 +3,33 @@
 import importlib.metadata
 import sys
 from pathlib import Path
+from typing import overload
 
 from gluon_lessons.files import clients, packages, python_index
 from gluon_lessons.files.packages import Hashes, Wanted
 from gluon_lessons.files.unpack import Members
 
 
+@overload
+def pip(
+    package: str,
+    version: str,
+    members: str,
+    sha256: Hashes = None,
+    into: Path | str | None = None,
+    source: bool = False,
+    archive_sha256: str | None = None,
+) -> Path: ...
+@overload
+def pip(
+    package: str,
+    version: str,
+    members: list[str],
+    sha256: Hashes = None,
+    into: Path | str | None = None,
+    source: bool = False,
+    archive_sha256: str | None = None,
+) -> list[Path]: ...
 def pip(
     package: str,
     version: str,

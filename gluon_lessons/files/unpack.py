@@ -9,14 +9,14 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from gluon_lessons.files.clients import program
 from gluon_lessons.files.errors import BadArchive, DamagedArchive
 
-Members = str | Sequence[str]
+Members = str | list[str]
 
 CHUNK = 1 << 20
 MOST_BYTES = 4 << 30  # that one call unpacks
@@ -93,7 +93,7 @@ def _opened(archive: Path) -> Iterator[tuple[dict[str, int], Callable]]:
             yield {info.filename: info.file_size for info in files}, packed.open
             return
         if archive.suffix == ".deb":
-            stream = stack.enter_context(tempfile.TemporaryFile(dir=archive.parent))
+            stream: IO[bytes] = stack.enter_context(tempfile.TemporaryFile(dir=archive.parent))
             _write_debian_files(archive, stream)
         else:
             stream = stack.enter_context(archive.open("rb"))

@@ -32,7 +32,7 @@ def verified(path: Path | str, sha256: str | None = None, sha1: str | None = Non
 
 def is_full(sha256: str | None) -> bool:
     """Whether this is a whole SHA-256, not its first digits."""
-    return bool(sha256) and len(sha256) == LENGTHS["sha256"]
+    return sha256 is not None and len(sha256) == LENGTHS["sha256"]
 
 
 def _checked(wanted: str | None, algorithm: str) -> str | None:

@@ -60,7 +60,7 @@ def _truth_from_masks(file: Path, source: str) -> Truth:
 def _labelme_outlines(file: Path) -> list[dict]:
     """The objects of a labelme file; pieces of one object share a group number."""
     spelled = {"potted plant": "pottedplant", "tv/monitor": "tvmonitor", "__ignore__": "void"}
-    objects = {}
+    objects: dict[tuple, dict] = {}
     for index, shape in enumerate(json.loads(file.read_text())["shapes"]):
         group = shape["group_id"]
         key = (shape["label"], index if group is None else f"group {group}")

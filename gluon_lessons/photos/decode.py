@@ -20,8 +20,10 @@ JPEG_END = b"\xff\xd9"
 ORIENTATION = 0x0112  # the EXIF field
 REDUCED = ((8, cv2.IMREAD_REDUCED_COLOR_8), (4, cv2.IMREAD_REDUCED_COLOR_4), (2, cv2.IMREAD_REDUCED_COLOR_2))
 # What Pillow raises when bytes are not those of a picture.
-DAMAGE = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError)
-DAMAGE += (AttributeError, ZeroDivisionError, AssertionError, RuntimeError, struct.error, cv2.error)
+DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, MemoryError),
+    *(AttributeError, ZeroDivisionError, AssertionError, RuntimeError, struct.error, cv2.error),
+)
 
 
 def decode(data: bytes, label: str, shorter_side: int | None = None) -> tuple[np.ndarray, tuple[int, int]]:
@@ -31,7 +33,7 @@ def decode(data: bytes, label: str, shorter_side: int | None = None) -> tuple[np
         if image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB") and data.endswith(JPEG_END):
             return _decode_jpeg(data, image, shorter_side)
         picture = _upright(_as_rgb(image), _orientation(image))
-        return picture, picture.shape[:2]
+        return picture, (picture.shape[0], picture.shape[1])
 
 
 def from_image(image: Image.Image) -> np.ndarray:

@@ -35,7 +35,7 @@ def read_sized(photo, shorter_side: int | None = None) -> tuple[np.ndarray, tupl
         label, data = "The picture", bytes(photo)
     else:
         picture = from_image(photo) if isinstance(photo, Image.Image) else from_array(photo)
-        return picture, picture.shape[:2]
+        return picture, (picture.shape[0], picture.shape[1])
     if not data:
         raise PhotoError(f"{label} is empty: it holds no picture. Copy it again.")
     return decode(data, label, shorter_side)

@@ -79,7 +79,7 @@ def _from_package(package: str, file: str) -> Path:
 
 def _hashes(package: str) -> dict[str, str]:
     """File name -> sha256 of everything the catalogue takes from a package."""
-    hashes = {}
+    hashes: dict[str, str] = {}
     for facts in catalogue.entries().values():
         for part in (facts, facts.get("truth", {"sources": []})):
             files = [source["file"] for source in part["sources"] if source.get("package") == package]

@@ -16,8 +16,8 @@ def frames(video: str | os.PathLike, every: int = 1) -> Iterator[tuple[int, np.n
     """Return an iterator of (number, picture) over every `every`-th frame of a video: a sample's name or a path."""
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
         raise PhotoError(f"every={every!r} means nothing: it is a whole number from 1, which reads each frame.")
-    is_sample = isinstance(video, str) and video in catalogue.entries()
-    file = sources.path(video) if is_sample else Path(video).expanduser()
+    name = video if isinstance(video, str) and video in catalogue.entries() else None
+    file = sources.path(name) if name else Path(video).expanduser()
     if not file.is_file():
         raise PhotoError(f"There is no video {video}. Videos here: {', '.join(catalogue.names(video=True))}.")
     return _frames(file, every)
