@@ -2,26 +2,32 @@
 
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
+import network_off
 import pytest
 
 pytest_plugins = ["compare"]  # tolerances, and figures, in the outputs of notebooks
 
 OFFLINE = str(Path(__file__).parent / "tests" / "offline")
+CLOUD = pytest.StashKey[str]()
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums come out in the same order on every machine
-os.environ["GLUON_LESSONS_OFFLINE"] = "1"
-os.environ["LOCAL_SAGEMAKER_HOME"] = CLOUD = tempfile.mkdtemp(prefix="gluon-lessons-")
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get("PYTHONPATH")]))
 
-# Workers of this run started behind the gate; the first process comes to it now, whatever it customised before.
-if not hasattr(sys.modules.get("sitecustomize"), "NetworkIsOff"):
-    sys.path.insert(0, OFFLINE)
-    sys.modules.pop("sitecustomize", None)
-    import sitecustomize  # noqa: F401
+def pytest_configure(config):
+    """Set what every process of this run shall see, workers, kernels and servers among them."""
+    config.stash[CLOUD] = tempfile.mkdtemp(prefix="gluon-lessons-")
+    os.environ["LOCAL_SAGEMAKER_HOME"] = config.stash[CLOUD]
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums come out in the same order on every machine
+    os.environ["GLUON_LESSONS_OFFLINE"] = "1"
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", OFFLINE)]
+    os.environ["PYTHONPATH"] = os.pathsep.join([OFFLINE, *paths])
+    config.option.nbval_sanitize_with = str(config.rootpath / config.option.nbval_sanitize_with)
+    network_off.install()
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(config.stash[CLOUD], ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +45,3 @@ def pytest_xdist_auto_num_workers():
 def pytest_collection_modifyitems(items):
     """Notebooks first: what they print must not depend on the cloud that tests leave behind."""
     items.sort(key=lambda item: item.path.suffix != ".ipynb")
-
-
-def pytest_unconfigure():
-    shutil.rmtree(CLOUD, ignore_errors=True)

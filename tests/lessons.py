@@ -2,16 +2,13 @@
 
 import importlib
 import re
-import sys
 from pathlib import Path
 
+import hygiene
 import nbformat
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ROOT / "notebooks"
-sys.path.insert(0, str(ROOT / "tools"))
-
-import hygiene  # noqa: E402  (a script folder, not a package)
 
 LESSONS = sorted(path for path in NOTEBOOKS.glob("*.ipynb") if hygiene.is_lesson(path))
 

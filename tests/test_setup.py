@@ -250,13 +250,14 @@ def test_an_installer_left_behind_by_a_killed_set_up_is_waited_for(tmp_path):
     """The set-up is killed; its installer goes on for a while and still holds the environment."""
     program = f"""
 import os, sys, time
-sys.path.insert(0, {str(ROOT / "tools")!r})
 import setup
 from pathlib import Path
 with setup.only_one(Path({str(tmp_path)!r}) / ".venv"):
     setup.carry_out(Path({str(tmp_path)!r}), [sys.executable, "-c", "open('started', 'w'); import time; time.sleep(1)"])
 """
-    killed = subprocess.Popen([sys.executable, "-c", program], cwd=tmp_path)
+    killed = subprocess.Popen(
+        [sys.executable, "-c", program], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(ROOT / "tools")}
+    )
     while not (tmp_path / "started").exists():
         time.sleep(0.02)
     killed.kill()

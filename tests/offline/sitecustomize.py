@@ -1,38 +1,5 @@
-"""The gate: in every Python that has this folder on its path, sockets reach this machine alone.
+"""Read by every Python at start that has this folder on its path."""
 
-The suite puts the folder on `PYTHONPATH`, so kernels, model servers and workers stand behind the gate as tests do.
-It is open where GLUON_LESSONS_OFFLINE is not 1.
-"""
+import network_off
 
-import os
-import socket
-import sys
-
-REACHING_OUT = {"socket.connect", "socket.sendto", "socket.sendmsg"}
-LOOKING_UP = {"socket.getaddrinfo", "socket.gethostbyname"}
-HERE = {"localhost", "0.0.0.0", "::", "::1", "", None, socket.gethostname()}
-
-
-class NetworkIsOff(OSError):
-    """Something tried to reach another machine."""
-
-
-def refuse(event, arguments):
-    """Watch what the interpreter is about to do; nothing in the process can go around this."""
-    if event in REACHING_OUT:
-        address = arguments[1]
-        # A path is a local socket, and a pair of numbers the kernel's own.
-        host = address[0] if isinstance(address, tuple) and isinstance(address[0], str) else None
-    elif event in LOOKING_UP:
-        host = arguments[0].decode() if isinstance(arguments[0], bytes) else arguments[0]
-    else:
-        return
-    if os.environ.get("GLUON_LESSONS_OFFLINE") == "1" and not is_here(host):
-        raise NetworkIsOff(f"The network is off for the tests: {host} is not this machine.")
-
-
-def is_here(host):
-    return host in HERE or host.startswith(("127.", "::ffff:127.")) or host.endswith(".localhost")
-
-
-sys.addaudithook(refuse)
+network_off.install()
