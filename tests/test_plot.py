@@ -118,3 +118,19 @@ def test_neighbouring_colours_differ_in_grey_too():
 
     shades = [lightness(colour) for colour in plot.COLOURS[:4]]
     assert min(abs(a - b) for a, b in itertools.pairwise(shades)) > 25
+
+
+def test_a_class_keeps_its_colour_from_picture_to_picture():
+    box, other = (5, 5, 30, 30), (10, 10, 35, 35)
+
+    def outlines(names):
+        figure = plot.boxes(PHOTO, [box, other][: len(names)], names)
+        return dict(zip(names, (patch.get_edgecolor() for patch in figure.axes[0].patches), strict=True))
+
+    first = outlines(["bus", "person"])
+    assert first["bus"] != first["person"]
+    assert outlines(["person", "bus"]) == first
+    assert outlines(["person"])["person"] == first["person"]
+    for number in range(20):  # more classes than colours: two in one picture still differ
+        names = ["person", f"class {number}"]
+        assert len(set(outlines(names).values())) == 2

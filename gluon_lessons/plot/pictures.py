@@ -19,6 +19,20 @@ BONES = (
 )  # fmt: skip
 
 
+_colour_of: dict[str, str] = {}  # of each class that has been drawn in this session
+
+
+def class_colours(names: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each class: the one that it had in earlier pictures, or one that is little used so far."""
+    present = list(dict.fromkeys(names))
+    for name in present:
+        if name not in _colour_of:
+            beside = [_colour_of.get(other) for other in present]
+            used = list(_colour_of.values())
+            _colour_of[name] = min(COLOURS, key=lambda colour: (beside.count(colour), used.count(colour)))
+    return {name: _colour_of[name] for name in present}
+
+
 def as_picture(array: Any) -> np.ndarray:
     """Return any picture-like array as NumPy (height, width) or (height, width, 3) that matplotlib can show."""
     picture = np.asarray(array)
@@ -78,14 +92,11 @@ def boxes(
 
 def draw_boxes(axis: Axes, corners: ArrayLike, names: Sequence[str], scores: Sequence[float] | None = None) -> None:
     """Draw labelled boxes on an axis that already shows the picture, one colour per class."""
-    corners = np.asarray(corners, dtype=float).reshape(-1, 4)
-    kinds = list(dict.fromkeys(names))
-    taken = []
-    for index, box in enumerate(corners):
-        colour = COLOURS[kinds.index(names[index]) % len(COLOURS)]
-        _outline(axis, box, colour)
-        label = names[index] if scores is None else f"{names[index]} {float(scores[index]):.2f}"
-        _label(axis, label, *box[:2], colour, taken)
+    labels = (
+        names if scores is None else [f"{name} {float(score):.2f}" for name, score in zip(names, scores, strict=True)]
+    )
+    colours = class_colours(names)
+    _draw_labelled(axis, corners, labels, [colours[name] for name in names])
 
 
 def boxes_side_by_side(
@@ -100,15 +111,15 @@ def boxes_side_by_side(
     pictures = [as_picture(picture) for picture in pictures]
     tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
     figure, axes = panels(1, len(pictures), height=height or WIDTH / len(pictures) * tallest + 0.7, squeeze=False)
-    kinds = list(dict.fromkeys(name for of_one_picture in names for name in of_one_picture))
+    colours = class_colours([name for of_one_picture in names for name in of_one_picture])
     for axis, picture, its_corners, its_names, title in zip(axes.flat, pictures, corners, names, titles, strict=True):
         axis.imshow(picture)
         axis.axis("off")
         axis.autoscale(False)
         axis.set_title(title)
         for box, name in zip(its_corners, its_names, strict=True):
-            _outline(axis, box, COLOURS[kinds.index(name) % len(COLOURS)])
-    legend = [Patch(color=COLOURS[index % len(COLOURS)], label=name) for index, name in enumerate(kinds)]
+            _outline(axis, box, colours[name])
+    legend = [Patch(color=colour, label=name) for name, colour in colours.items()]
     figure.legend(handles=legend, loc="outside lower center", ncols=len(legend) or 1, frameon=False)
     return figure
 
@@ -127,11 +138,10 @@ def mask(
     labels = np.asarray(labels).astype(int)
     present = [label for label in np.unique(labels) if 0 < label < len(names)]
     overlay = np.zeros((*labels.shape, 4))
-    legend = []
-    for index, label in enumerate(present):
-        colour = mpl.colors.to_rgb(COLOURS[index % len(COLOURS)])
-        overlay[labels == label] = (*colour, opacity)
-        legend.append(Patch(color=colour, label=names[label]))
+    colours = class_colours([names[label] for label in present])
+    for label in present:
+        overlay[labels == label] = (*mpl.colors.to_rgb(colours[names[label]]), opacity)
+    legend = [Patch(color=colour, label=name) for name, colour in colours.items()]
     axis.imshow(overlay)
     if legend:
         axis.legend(handles=legend, loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -158,7 +168,8 @@ def poses(
                 axis.plot(person[[start, end], 0], person[[start, end], 1], "-", color=colour, linewidth=3)
         axis.plot(person[seen, 0], person[seen, 1], "o", color=colour, markeredgecolor="white", markersize=6)
     if boxes is not None:
-        draw_boxes(axis, boxes, [f"person {index + 1}" for index in range(len(boxes))])
+        labels = [f"person {index + 1}" for index in range(len(np.asarray(boxes)))]
+        _draw_labelled(axis, boxes, labels, [COLOURS[index % len(COLOURS)] for index in range(len(labels))])
     return figure
 
 
@@ -172,6 +183,13 @@ def _canvas(picture: Any, title: str | None, height: float | None) -> tuple[Figu
     if title:
         axis.set_title(title)
     return figure, axis
+
+
+def _draw_labelled(axis: Axes, corners: ArrayLike, labels: Sequence[str], colours: Sequence[str]) -> None:
+    taken: list = []
+    for box, label, colour in zip(np.asarray(corners, dtype=float).reshape(-1, 4), labels, colours, strict=True):
+        _outline(axis, box, colour)
+        _label(axis, label, *box[:2], colour, taken)
 
 
 def _outline(axis: Axes, box: Any, colour: str) -> None:
