@@ -16,8 +16,8 @@ export PYTHON
 help:  ## show these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-lab: setup  ## open JupyterLab on the first lesson
-	@$(BIN)/gluon-lessons lab
+lab: setup  ## open JupyterLab on your own copies of the lessons; AUTHOR=1 on the originals
+	@$(BIN)/gluon-lessons lab $(if $(AUTHOR),--author)
 
 test: setup needs  ## unit tests, types, hygiene, and every notebook compared with what it stores
 	$(BIN)/ruff check .

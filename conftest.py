@@ -20,6 +20,7 @@ def pytest_configure(config):
     os.environ["LOCAL_SAGEMAKER_HOME"] = config.stash[CLOUD]
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # sums come out in the same order on every machine
     os.environ["GLUON_LESSONS_OFFLINE"] = "1"
+    os.environ["GLUON_LESSONS_PROGRESS"] = "off"
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path not in ("", OFFLINE)]
     os.environ["PYTHONPATH"] = os.pathsep.join([OFFLINE, *paths])
     config.option.nbval_sanitize_with = str(config.rootpath / config.option.nbval_sanitize_with)

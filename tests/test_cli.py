@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from gluon_lessons import errors
 from gluon_lessons.cli import main as cli
+from gluon_lessons.course import copies
 from gluon_lessons.errors import LessonError
 
 SETTINGS = cli.ROOT / "gluon_lessons" / "lab" / "overrides.json"
@@ -27,7 +28,7 @@ finally:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     listed = [line.split()[0] for line in done.stdout.partition("Commands:")[2].splitlines() if line.strip()]
-    assert listed == ["doctor", "lab", "predict", "run", "weights"]
+    assert listed == ["doctor", "lab", "predict", "progress", "reset", "run", "weights"]
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -70,7 +71,7 @@ def test_lab_fetches_the_missing_weights_and_opens_the_first_lesson_on_this_mach
     monkeypatch.setattr(store, "obtain", done.append)
     monkeypatch.setattr(cli, "_in_repository", lambda path: cli.ROOT / path)
     monkeypatch.setattr(cli.os, "execv", lambda program, command: done.extend([program, *command]))
-    CliRunner().invoke(cli.main, ["lab", "--no-browser"], catch_exceptions=False)
+    CliRunner().invoke(cli.main, ["lab", "--author", "--no-browser"], catch_exceptions=False)
     assert done[:5] == ["missing", sys.executable, sys.executable, "-m", "jupyterlab"]
     assert "--ServerApp.ip=127.0.0.1" in done
     assert "--LabApp.default_url=/lab/tree/notebooks/00-start-here.ipynb" in done
@@ -105,6 +106,8 @@ def test_lab_opens_without_a_network_and_says_which_lessons_must_wait(monkeypatc
     assert (answer.exit_code, asked, len(started)) == (0, ["far", "farther"], 1)
     assert "far cannot be fetched: connect to the internet." in answer.stderr
     assert "The weights of far are missing; lessons 00, 12 want them.\n" in answer.stderr
+    assert "--LabApp.default_url=/lab/tree/my-lessons/00-start-here.ipynb" in started[0]
+    assert (tmp_path / "my-lessons" / "12-b.ipynb").exists()
     assert "All other lessons run. `" in answer.stderr
     assert "weights fetch --lessons` fetches what is missing.\n" in answer.stderr
 
@@ -137,3 +140,18 @@ def test_without_the_repository_lab_says_so(monkeypatch, tmp_path):
     answer = CliRunner().invoke(cli.main, ["lab"])
     assert answer.exit_code == 1
     assert answer.stderr.startswith("There is no notebooks/00-start-here.ipynb beside this package")
+
+
+def test_reset_asks_first(monkeypatch, tmp_path):
+    for name in ("notebooks", "my-lessons"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "03-a.ipynb").write_text(name)
+    monkeypatch.setattr(copies, "ORIGINALS", tmp_path / "notebooks")
+    monkeypatch.setattr(copies, "COPIES", tmp_path / "my-lessons")
+    mine = tmp_path / "my-lessons" / "03-a.ipynb"
+    answer = CliRunner().invoke(cli.main, ["reset", "03"], input="n\n")
+    assert "Everything that you wrote in my-lessons/03-a.ipynb will be lost." in answer.stdout
+    assert (answer.exit_code, mine.read_text()) == (1, "my-lessons")
+    answer = CliRunner().invoke(cli.main, ["reset", "03"], input="y\n")
+    assert (answer.exit_code, mine.read_text()) == (0, "notebooks")
+    assert "There is no lesson '99'. There are: 03-a." in CliRunner().invoke(cli.main, ["reset", "99"]).stderr

@@ -139,6 +139,12 @@ def test_what_is_printed_and_what_is_shown_may_come_in_either_order():
     assert differences([shown, *printed("1")], [*printed("1"), shown], {}) == []
 
 
+def test_a_widget_is_compared_by_its_words():
+    name = {"application/vnd.jupyter.widget-view+json": {"model_id": "3f"}}
+    stored, new = (new_output("display_data", data={"text/plain": "sliders"} | more) for more in ({}, name))
+    assert differences([stored], [new], {}) == []
+
+
 def test_a_text_that_is_printed_in_two_parts_is_one_text():
     assert differences(printed("one\ntwo\n"), [*printed("one\n"), *printed("two\n")], {}) == []
     assert differences(printed("one\ntwo\n"), [*printed("two\n"), *printed("one\n")], {})

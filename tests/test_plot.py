@@ -20,7 +20,7 @@ PHOTO = np.full((40, 60, 3), 128, dtype="uint8")
 def test_a_figure_shows_itself_at_the_end_of_a_cell(monkeypatch):
     shown = []
     monkeypatch.setattr("gluon_lessons.plot.page.display", lambda data, raw: shown.append(data))
-    DisplayFormatter().format(plot.bars(["cat", "dog"], [1, 2], xlabel="number"))
+    DisplayFormatter().format(plot.bars(["cat", "dog"], [1, 2], xlabel="number", height=2.109))
     [data] = shown
     picture = Image.open(io.BytesIO(base64.b64decode(data["image/png"])))
     assert picture.width == plot.WIDTH * plot.DPI

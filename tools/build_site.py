@@ -64,6 +64,7 @@ SETTINGS = {
     "html_sidebars": {"**": ["search-button-field.html", "sbt-sidebar-nav.html"]},
     "html_static_path": [str(OWN_FILES / "static")],
     "html_css_files": ["site.css"],
+    "html_js_files": ["quiz.js"],
     "html_favicon": str(OWN_FILES / "static" / "favicon.svg"),
     "html_sourcelink_suffix": "",
     "html_use_index": False,

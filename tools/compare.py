@@ -109,7 +109,7 @@ def differences(stored: list, new: list, metadata: dict, sanitize=str) -> list[s
         for one, other in zip(before, after, strict=True):
             if kind in PICTURES:
                 problems += picture_differences(one, other, max((rule.figure for rule in allowed), default=0.0))
-            elif kind not in LEFT_OUT:
+            else:
                 one, other = sanitize(one), sanitize(other)
                 problems += [f"{kind}: {problem}" for problem in text_differences(one, other, allowed, place)]
                 place += len(NUMBER.findall(one))
@@ -126,7 +126,8 @@ def _by_kind(outputs) -> dict[str, list]:
             kinds.setdefault("error", []).append(f"{output['ename']}: {output['evalue']}")
         else:
             for kind, content in output["data"].items():
-                kinds.setdefault(kind, []).append(content)
+                if kind not in LEFT_OUT:
+                    kinds.setdefault(kind, []).append(content)
     return kinds
 
 

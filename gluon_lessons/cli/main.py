@@ -21,6 +21,8 @@ COMMANDS = {
     "doctor": ("gluon_lessons.cli.doctor:command", "Say what works here, and how to mend what does not."),
     "lab": ("gluon_lessons.cli.main:lab", "Open JupyterLab on the first lesson."),
     "predict": ("gluon_lessons.cli.predict:command", "Say what is in a photograph, and draw it."),
+    "progress": ("gluon_lessons.cli.learner:progress", "Say what is done, and what comes next."),
+    "reset": ("gluon_lessons.cli.learner:reset", "Give a lesson back as it was."),
     "run": ("gluon_lessons.cli.main:run", "Execute lessons and show what each took."),
     "weights": ("gluon_lessons.cli.weights:group", "See, fetch and check the weights of networks."),
 }
@@ -57,10 +59,13 @@ def main() -> None:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--author", is_flag=True, help="Open the originals, and not your own copies in my-lessons.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[JUPYTERLAB'S OPTIONS]...")
-def lab(options: tuple[str, ...]) -> None:
-    """Open JupyterLab on the first lesson; weights that can be fetched are fetched first."""
-    first = _in_repository("notebooks/00-start-here.ipynb").relative_to(ROOT)
+def lab(author: bool, options: tuple[str, ...]) -> None:
+    """Open JupyterLab on your copy of the first lesson; weights that can be fetched are fetched first."""
+    first = _in_repository("notebooks/00-start-here.ipynb")
+    if not author:
+        first = _own_copies() / first.name
     _fetch_weights()
     settings = [
         "--ServerApp.ip=127.0.0.1",
@@ -68,7 +73,7 @@ def lab(options: tuple[str, ...]) -> None:
         f"--ServerApp.root_dir={ROOT}",
         "--Application.log_level=ERROR",  # the address stands alone; --ServerApp.log_level=INFO brings the rest back
         "--KernelManager.transport_encryption=auto",  # a kernel that may be overheard complains in the terminal
-        f"--LabApp.default_url=/lab/tree/{first}",
+        f"--LabApp.default_url=/lab/tree/{first.relative_to(ROOT)}",
         f"--LabApp.app_settings_dir={ROOT / 'gluon_lessons' / 'lab'}",  # no news; a person's own settings count
     ]
     click.echo("Starting JupyterLab. It runs until you press Control-C here, twice.", err=True)
@@ -81,6 +86,24 @@ def run(lessons: tuple[str, ...]) -> None:
     """Execute lessons, all when none is named, and show what each took. A lesson goes by its number or name."""
     program = _in_repository("tools/notebooks.py")
     sys.exit(subprocess.call([sys.executable, str(program), "run", *lessons]))
+
+
+def _own_copies() -> Path:
+    """Bring the learner's copies up to date and say what that changed; return their folder."""
+    from gluon_lessons.course import copies
+
+    folder = ROOT / copies.COPIES.name
+    done = copies.update(ROOT / copies.ORIGINALS.name, folder)
+    if done.new:
+        click.echo(f"New in my-lessons: {', '.join(done.new)}.", err=True)
+    if done.renewed:
+        click.echo(f"Renewed, since you had not worked on it: {', '.join(done.renewed)}.", err=True)
+    for name in done.left_alone:
+        again = errors.command(f"reset {name.partition('-')[0]}")
+        click.echo(
+            f"The course has a newer {name}; you worked on yours, so it stays. `{again}` takes the new.", err=True
+        )
+    return folder
 
 
 def _fetch_weights() -> None:

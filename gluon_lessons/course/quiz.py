@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from IPython.display import display
 
+from gluon_lessons.course import progress
 from gluon_lessons.errors import LessonError
 
 
@@ -64,7 +65,12 @@ def ask(lesson: str, number: int, answer: Any = ...) -> None:
     if answer is ...:
         display({"text/html": question.as_html(), "text/plain": question.as_text()}, raw=True)
     else:
-        print(explain(question, answer))
+        explanation = explain(question, answer)
+        choice = question.choices.get(str(answer).strip().lower())
+        if choice:
+            state = progress.CORRECT if choice.right else progress.HINT
+            progress.record(lesson, f"question {int(number)}", state, explanation)
+        print(explanation)
 
 
 def explain(question: Question, answer: Any) -> str:

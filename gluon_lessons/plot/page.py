@@ -39,7 +39,7 @@ class Drawing(Figure):
     """A figure that Jupyter shows as it was drawn: the same picture, whatever else has been imported."""
 
     def _ipython_display_(self) -> None:
-        width, height = (round(length) for length in self.get_size_inches() * DPI)
+        width, height = (int(length) for length in self.get_size_inches() * DPI)  # as the picture is cut
         display({"image/png": _png(self), "text/plain": f"<Figure size {width}x{height}>"}, raw=True)
 
 

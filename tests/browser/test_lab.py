@@ -163,7 +163,7 @@ def test_an_exercise_answers_wrong_and_right_and_a_quiz_unfolds(first_lesson, ke
 
 def test_the_sliders_of_the_detector_change_the_picture(tab, lab, keep):
     page = tab(1400, 1000)
-    page.goto(f"{lab}/lab/tree/notebooks/11-detect.ipynb?token=test")
+    page.goto(f"{lab}/lab/tree/my-lessons/11-detect.ipynb?token=test")
     ready(page, "What is where: detect objects")
     for part in (cell(page, "from gluon_lessons.course.check import lesson_11 as check"), cell(page, "plot.sliders(")):
         part.locator(".cm-content").click()

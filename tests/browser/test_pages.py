@@ -79,6 +79,23 @@ def test_a_quiz_answers_to_the_keyboard_and_to_a_click(tab, address, keep):
     keep(page, "quiz")
 
 
+def test_a_page_remembers_which_choices_were_opened(tab, address):
+    page = tab()
+    page.goto(f"{address}/00-start-here.html")
+    choices = page.locator(".cell_output details")
+    opened = "choices => choices.map(choice => choice.open)"
+    assert not any(choices.evaluate_all(opened))
+    choices.nth(1).locator("summary").click()
+    choices.nth(4).locator("summary").click()
+    page.reload()
+    assert [index for index, is_open in enumerate(choices.evaluate_all(opened)) if is_open] == [1, 4]
+    choices.nth(1).locator("summary").click()
+    page.reload()
+    assert [index for index, is_open in enumerate(choices.evaluate_all(opened)) if is_open] == [4]
+    page.goto(f"{address}/01-ndarray.html")
+    assert not any(choices.evaluate_all(opened))
+
+
 def test_dark_is_a_click_away_and_stays(tab, address, keep):
     page = tab(color_scheme="light")
     page.goto(f"{address}/00-start-here.html")

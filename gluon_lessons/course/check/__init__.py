@@ -25,9 +25,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-NOT_ATTEMPTED = "not attempted"
-HINT = "hint"
-CORRECT = "correct"
+from gluon_lessons.course import progress
+from gluon_lessons.course.progress import CORRECT, HINT, NOT_ATTEMPTED
 
 LONGEST_HINT = 500  # characters
 ELEMENTS_LOOKED_AT = 10_000  # when looking for a `...` that is left in an answer
@@ -78,7 +77,10 @@ def exercise(praise: str) -> Callable[[Callable[[Any], str | None]], Check]:
 
         @functools.wraps(mark)
         def check(answer: Any) -> None:
-            print(verdict(answer).message)
+            said = verdict(answer)
+            lesson = mark.__module__.rpartition("gluon_lessons.course.check.lesson_")[2]
+            progress.record(lesson, mark.__name__, said.state, said.message)
+            print(said.message)
 
         check.verdict = verdict  # type: ignore[attr-defined]
         return check  # type: ignore[return-value]
