@@ -1,4 +1,4 @@
-"""One local cloud for all tests of a run, in a folder of its own."""
+"""One local SageMaker for all tests of a run, in a folder of its own."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ import serving_kit
 from botocore.loaders import Loader
 from local_sagemaker.daemon import state
 
-import local_sagemaker as room
+import local_sagemaker
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +18,9 @@ def cloud(tmp_path_factory):
     before = dict(os.environ)
     os.environ["LOCAL_SAGEMAKER_HOME"] = str(tmp_path_factory.mktemp("cloud"))
     try:
-        yield room.connect()
+        yield local_sagemaker.connect()
     finally:
-        room.stop()
+        local_sagemaker.stop()
         os.environ.clear()
         os.environ.update(before)
 
@@ -34,15 +34,21 @@ def sts_address():
 
 
 @pytest.fixture(scope="session")
-def desk(cloud):
+def aws(cloud):
     """Clients to the cloud."""
-    return serving_kit.Desk(cloud)
+    return serving_kit.Clients(cloud)
 
 
 @pytest.fixture(scope="session")
-def endpoint(desk):
+def desk(aws):
+    """The same, for tests that have not been renamed."""
+    return aws
+
+
+@pytest.fixture(scope="session")
+def endpoint(aws):
     """An endpoint in service that doubles a sum; leave it as it was."""
-    return desk.deploy(2)
+    return aws.deploy(2)
 
 
 @pytest.fixture(scope="module")  # while Playwright is open, no other of its kind can be, nor an asyncio.run

@@ -1,4 +1,4 @@
-"""The clients that people use work against the local cloud unchanged."""
+"""The clients that people use work unchanged."""
 
 import json
 import os
@@ -20,7 +20,7 @@ def run(*command, **options):
     return done.stdout
 
 
-def test_the_sagemaker_sdk_deploys_predicts_and_deletes(desk, cloud, tmp_path, monkeypatch):
+def test_the_sagemaker_sdk_deploys_predicts_and_deletes(aws, cloud, tmp_path, monkeypatch):
     pytest.importorskip("mxnet")
     sagemaker = pytest.importorskip("sagemaker")
     from sagemaker.deserializers import JSONDeserializer
@@ -48,7 +48,7 @@ def test_the_sagemaker_sdk_deploys_predicts_and_deletes(desk, cloud, tmp_path, m
     name = predictor.endpoint_name
     predictor.delete_endpoint()
     model.delete_model()
-    assert name not in desk.endpoints() or desk.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == (
+    assert name not in aws.endpoints() or aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == (
         "Deleting"
     )
 
@@ -64,12 +64,12 @@ def test_the_sagemaker_sdk_asks_nobody_else_who_it_is(cloud):
         sagemaker.get_execution_role(session)
 
 
-def test_the_resource_classes_of_the_new_sdk_work(desk, cloud):
+def test_the_resource_classes_of_the_new_sdk_work(aws, cloud):
     pytest.importorskip("sagemaker_core")
     from sagemaker_core.resources import Endpoint, EndpointConfig, Model
     from sagemaker_core.shapes import ContainerDefinition, ProductionVariant
 
-    data, name = desk.upload(multiplier(4)), unique("core")
+    data, name = aws.upload(multiplier(4)), unique("core")
     container = ContainerDefinition(image=IMAGE, model_data_url=data)
     Model.create(model_name=name, primary_container=container, execution_role_arn=cloud.role)
     variant = ProductionVariant(
@@ -84,25 +84,25 @@ def test_the_resource_classes_of_the_new_sdk_work(desk, cloud):
     assert name in [found.endpoint_name for found in Endpoint.get_all()]
     endpoint.delete()
     endpoint.wait_for_delete(poll=1)
-    assert name not in desk.endpoints()
+    assert name not in aws.endpoints()
 
 
 def test_the_aws_command_line_works(cloud, endpoint, tmp_path):
-    aws = Path(sys.executable).with_name("aws")
-    if not aws.exists():
+    command = Path(sys.executable).with_name("aws")
+    if not command.exists():
         pytest.skip("the aws command line is not installed here")
-    listed = json.loads(run(aws, "sagemaker", "list-endpoints"))
+    listed = json.loads(run(command, "sagemaker", "list-endpoints"))
     assert endpoint in [found["EndpointName"] for found in listed["Endpoints"]]
     (tmp_path / "request.json").write_text("[1, 2, 3]")
     run(
-        *(aws, "sagemaker-runtime", "invoke-endpoint", "--endpoint-name", endpoint),
+        *(command, "sagemaker-runtime", "invoke-endpoint", "--endpoint-name", endpoint),
         *("--content-type", "application/json", "--body", "fileb://request.json", "answer.json"),
         cwd=tmp_path,
     )
     assert json.loads((tmp_path / "answer.json").read_text()) == 12
-    run(aws, "s3", "cp", tmp_path / "request.json", f"s3://{cloud.bucket}/cli/a b.json")
-    assert run(aws, "s3", "cp", f"s3://{cloud.bucket}/cli/a b.json", "-") == "[1, 2, 3]"
-    run(aws, "sagemaker", "wait", "endpoint-in-service", "--endpoint-name", endpoint)
+    run(command, "s3", "cp", tmp_path / "request.json", f"s3://{cloud.bucket}/cli/a b.json")
+    assert run(command, "s3", "cp", f"s3://{cloud.bucket}/cli/a b.json", "-") == "[1, 2, 3]"
+    run(command, "sagemaker", "wait", "endpoint-in-service", "--endpoint-name", endpoint)
 
 
 def test_curl_works(cloud, endpoint):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from botocore.exceptions import ClientError
 from jobs_kit import channel, client, get, lines, members, put, unique, wait
-from local_sagemaker.guest.boosting import Mistake, train
+from local_sagemaker.guest.boosting import RequestError, train
 from scipy.sparse import csr_matrix
 from sklearn.datasets import dump_svmlight_file, load_breast_cancer
 
@@ -134,7 +134,7 @@ def test_libsvm_is_read_too(base, table):
     ],
 )
 def test_a_mistake_is_told(base, arguments, message):
-    with pytest.raises(Mistake, match=message):
+    with pytest.raises(RequestError, match=message):
         base(**{"data": b"1,2\n0,3\n"} | arguments)
 
 

@@ -24,18 +24,18 @@ from local_sagemaker.daemon import state
 from serving_kit import IMAGE, SCRIPT, archive, multiplier, unique, until
 
 
-def test_a_model_answers(desk, endpoint):
-    assert desk.ask(endpoint, [1, 2, 3]) == (12, "only")
-    found = desk.sagemaker.describe_endpoint(EndpointName=endpoint)
+def test_a_model_answers(aws, endpoint):
+    assert aws.ask(endpoint, [1, 2, 3]) == (12, "only")
+    found = aws.sagemaker.describe_endpoint(EndpointName=endpoint)
     assert found["ProductionVariants"][0]["CurrentInstanceCount"] == 1
-    inside, _ = desk.ask(endpoint, {})
+    inside, _ = aws.ask(endpoint, {})
     assert inside["cwd"].startswith(state.read().run)
     assert inside["variables"]["AWS_ENDPOINT_URL"] == state.read().url
 
 
-def test_what_a_model_prints_is_logged(desk, endpoint):
+def test_what_a_model_prints_is_logged(aws, endpoint):
     logs, word = boto3.client("logs"), unique("word")
-    desk.ask(endpoint, {"print": word})
+    aws.ask(endpoint, {"print": word})
 
     def found():
         name = f"/aws/sagemaker/Endpoints/{endpoint}"
@@ -46,64 +46,64 @@ def test_what_a_model_prints_is_logged(desk, endpoint):
     assert word in done.output
 
 
-def test_bytes_go_through_unchanged(desk, endpoint):
+def test_bytes_go_through_unchanged(aws, endpoint):
     body = bytes(range(256)) * 4000
-    reply = desk.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType="application/octet-stream")
+    reply = aws.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType="application/octet-stream")
     assert reply["Body"].read() == body[::-1]
     assert reply["ContentType"] == "application/octet-stream"
 
 
-def refused(desk, endpoint, body=b"[1, 2, 3]", content_type="application/json", **members):
+def refused(aws, endpoint, body=b"[1, 2, 3]", content_type="application/json", **members):
     with pytest.raises(ClientError) as found:
-        desk.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType=content_type, **members)
+        aws.runtime.invoke_endpoint(EndpointName=endpoint, Body=body, ContentType=content_type, **members)
     return found.value.response
 
 
-def test_a_request_that_the_model_cannot_use_is_the_clients_error(desk, endpoint):
+def test_a_request_that_the_model_cannot_use_is_the_clients_error(aws, endpoint):
     for body, content_type, status in ((b"{", "application/json", 400), (b"[1]", "text/csv", 415)):
-        reply = refused(desk, endpoint, body, content_type)
+        reply = refused(aws, endpoint, body, content_type)
         assert reply["ResponseMetadata"]["HTTPStatusCode"] == 424
         assert (reply["Error"]["Code"], reply["OriginalStatusCode"]) == ("ModelError", status)
         assert f"Received client error ({status}) from primary" in reply["Error"]["Message"]
-    reply = refused(desk, endpoint, json.dumps({"raise": "no luck"}))
+    reply = refused(aws, endpoint, json.dumps({"raise": "no luck"}))
     assert reply["OriginalStatusCode"] == 500
     assert "no luck" in reply["OriginalMessage"]
-    form = refused(desk, endpoint, b"a=b", "application/x-www-form-urlencoded")
+    form = refused(aws, endpoint, b"a=b", "application/x-www-form-urlencoded")
     assert form["OriginalStatusCode"] == 400
-    assert desk.ask(endpoint, [1, 2, 3]) == (12, "only")
+    assert aws.ask(endpoint, [1, 2, 3]) == (12, "only")
 
 
-def test_a_request_that_makes_no_sense_never_reaches_the_model(desk, endpoint):
-    reply = refused(desk, endpoint, b"x" * (6 * 1024 * 1024 + 1))
+def test_a_request_that_makes_no_sense_never_reaches_the_model(aws, endpoint):
+    reply = refused(aws, endpoint, b"x" * (6 * 1024 * 1024 + 1))
     assert reply["ResponseMetadata"]["HTTPStatusCode"] == 413
-    assert "not found" in refused(desk, "nobody")["Error"]["Message"]
-    assert refused(desk, "nobody")["Error"]["Code"] == "ValidationError"
-    assert "Variant other not found" in refused(desk, endpoint, TargetVariant="other")["Error"]["Message"]
-    assert "not simulated here" in refused(desk, endpoint, TargetModel="x.tar.gz")["Error"]["Message"]
+    assert "not found" in refused(aws, "nobody")["Error"]["Message"]
+    assert refused(aws, "nobody")["Error"]["Code"] == "ValidationError"
+    assert "Variant other not found" in refused(aws, endpoint, TargetVariant="other")["Error"]["Message"]
+    assert "not simulated here" in refused(aws, endpoint, TargetModel="x.tar.gz")["Error"]["Message"]
     with pytest.raises(ClientError, match="InvokeEndpointAsync is not simulated here"):
-        desk.runtime.invoke_endpoint_async(EndpointName=endpoint, InputLocation="s3://bucket/key")
+        aws.runtime.invoke_endpoint_async(EndpointName=endpoint, InputLocation="s3://bucket/key")
 
 
-def test_hostile_requests_are_refused_and_nothing_else(desk, endpoint):
-    worker = desk.ask(endpoint, {})[0]["pid"]
+def test_hostile_requests_are_refused_and_nothing_else(aws, endpoint):
+    worker = aws.ask(endpoint, {})[0]["pid"]
     statuses = hostile.statuses(state.read(), hostile.requests(endpoint, 100))
     assert not [pair for pair in statuses if max(pair) >= 500], statuses
     for seed in range(10):
         hostile.shout(state.read(), hostile.wire(random.Random(seed)))
-    assert desk.ask(endpoint, {})[0]["pid"] == worker
+    assert aws.ask(endpoint, {})[0]["pid"] == worker
 
 
-def test_eight_clients_get_their_own_answers(desk, endpoint):
+def test_eight_clients_get_their_own_answers(aws, endpoint):
     def ask(number):
-        return [desk.ask(endpoint, [number, number, turn])[0] - 4 * number for turn in range(20)]
+        return [aws.ask(endpoint, [number, number, turn])[0] - 4 * number for turn in range(20)]
 
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(ask, range(8))) == [[2 * turn for turn in range(20)]] * 8
 
 
-def test_what_cannot_be_made_says_why(desk, cloud):
-    client, bucket = desk.sagemaker, cloud.bucket
-    data = desk.upload(multiplier(1))
+def test_what_cannot_be_made_says_why(aws, cloud):
+    client, bucket = aws.sagemaker, cloud.bucket
+    data = aws.upload(multiplier(1))
 
     def model(name=None, role=cloud.role, **container):
         container = {"Image": IMAGE, "ModelDataUrl": data, **container}
@@ -111,7 +111,7 @@ def test_what_cannot_be_made_says_why(desk, cloud):
 
     taken = unique("taken")
     model(taken)
-    config = desk.config(desk.variant("a", taken))
+    config = aws.config(aws.variant("a", taken))
     wrong = {
         "Cannot create already existing model": lambda: model(taken),
         "Could not assume role": lambda: model(role="arn:aws:iam::123456789012:role/nobody"),
@@ -119,25 +119,25 @@ def test_what_cannot_be_made_says_why(desk, cloud):
         "Could not access S3 bucket nowhere": lambda: model(ModelDataUrl="s3://nowhere/model.tar.gz"),
         "Image .*/pytorch-inference:2 is not simulated here": lambda: model(Image="763.ecr/pytorch-inference:2"),
         "Multi-model endpoints are not simulated": lambda: model(Mode="MultiModel"),
-        "Could not find model": lambda: desk.config(desk.variant("a", "nothing")),
-        "need names of their own": lambda: desk.config(desk.variant("a", taken), desk.variant("a", taken)),
-        "Serverless endpoints are not simulated": lambda: desk.config(
+        "Could not find model": lambda: aws.config(aws.variant("a", "nothing")),
+        "need names of their own": lambda: aws.config(aws.variant("a", taken), aws.variant("a", taken)),
+        "Serverless endpoints are not simulated": lambda: aws.config(
             {"VariantName": "a", "ModelName": taken, "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}
         ),
-        "Could not find endpoint configuration": lambda: desk.create("nothing"),
+        "Could not find endpoint configuration": lambda: aws.create("nothing"),
         "Cannot create already existing endpoint configuration": lambda: client.create_endpoint_config(
-            EndpointConfigName=config, ProductionVariants=[desk.variant("a", taken)]
+            EndpointConfigName=config, ProductionVariants=[aws.variant("a", taken)]
         ),
-        "ResourceLimitExceeded.* is 8 Instances": lambda: desk.create(desk.config(desk.variant("a", taken, count=9))),
+        "ResourceLimitExceeded.* is 8 Instances": lambda: aws.create(aws.config(aws.variant("a", taken, count=9))),
         'Could not find endpoint "arn:aws': lambda: client.describe_endpoint(EndpointName="nothing"),
     }
     for message, attempt in wrong.items():
         with pytest.raises(ClientError, match=message):
             attempt()
-    assert "nothing" not in desk.endpoints()
+    assert "nothing" not in aws.endpoints()
 
 
-def test_models_that_cannot_be_loaded_fail_with_the_reason(desk):
+def test_models_that_cannot_be_loaded_fail_with_the_reason(aws):
     broken = {
         "FileNotFoundError.*factor.json": {"code/inference.py": SCRIPT},
         "SyntaxError.*inference.py, line 1": {"factor.json": "1", "code/inference.py": "def model_fn(:"},
@@ -153,16 +153,16 @@ def test_models_that_cannot_be_loaded_fail_with_the_reason(desk):
     names = {}
     for reason, files in broken.items():
         data = archive(files) if files else b"not an archive"
-        names[reason] = desk.create(desk.config(desk.variant("only", desk.model(data))))
+        names[reason] = aws.create(aws.config(aws.variant("only", aws.model(data))))
     for reason, name in names.items():
-        found = desk.settled(name)
+        found = aws.settled(name)
         assert found["EndpointStatus"] == "Failed"
         assert "production variant only did not pass the ping health check" in found["FailureReason"]
         assert re.search(reason, found["FailureReason"])
-        assert refused(desk, name)["Error"]["Code"] == "ValidationError"
+        assert refused(aws, name)["Error"]["Code"] == "ValidationError"
         with pytest.raises(ClientError, match="Cannot update failed endpoint"):
-            desk.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=found["EndpointConfigName"])
-        desk.delete(name)
+            aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=found["EndpointConfigName"])
+        aws.delete(name)
     for reason in ("FileNotFoundError.*factor.json", "SyntaxError.*inference.py, line 1"):
         group, error = f"/aws/sagemaker/Endpoints/{names[reason]}", reason.partition(".")[0]
         assert boto3.client("logs").filter_log_events(logGroupName=group, filterPattern=f"{error}:")["events"]
@@ -172,49 +172,49 @@ def processes():
     return {process.pid for process in psutil.Process(state.read().pid).children(recursive=True)}
 
 
-def test_traffic_is_shared_shifted_and_ended(desk):
+def test_traffic_is_shared_shifted_and_ended(aws):
     before = processes()
-    variants = [desk.variant("old", desk.model(multiplier(1)), 9), desk.variant("new", desk.model(multiplier(10)), 1)]
-    name = desk.create(desk.config(*variants))
-    assert desk.settled(name)["EndpointStatus"] == "InService"
-    answers = [desk.ask(name, [1, 1, 1]) for _ in range(40)]
+    variants = [aws.variant("old", aws.model(multiplier(1)), 9), aws.variant("new", aws.model(multiplier(10)), 1)]
+    name = aws.create(aws.config(*variants))
+    assert aws.settled(name)["EndpointStatus"] == "InService"
+    answers = [aws.ask(name, [1, 1, 1]) for _ in range(40)]
     assert answers.count((3, "old")) == 36
     assert answers.count((30, "new")) == 4
-    assert desk.ask(name, [1, 1, 1], TargetVariant="new") == (30, "new")
+    assert aws.ask(name, [1, 1, 1], TargetVariant="new") == (30, "new")
     shift = [{"VariantName": "old", "DesiredWeight": 0}, {"VariantName": "new", "DesiredWeight": 5}]
-    desk.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=shift)
-    assert [v["CurrentWeight"] for v in desk.settled(name)["ProductionVariants"]] == [0, 5]
-    assert {desk.ask(name, [1, 1, 1]) for _ in range(10)} == {(30, "new")}
+    aws.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=shift)
+    assert [v["CurrentWeight"] for v in aws.settled(name)["ProductionVariants"]] == [0, 5]
+    assert {aws.ask(name, [1, 1, 1]) for _ in range(10)} == {(30, "new")}
     with pytest.raises(ClientError, match="ResourceLimitExceeded"):
         more = [{"VariantName": "old", "DesiredInstanceCount": 9}]
-        desk.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=more)
+        aws.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=more)
     for variant in variants:  # what runs needs its model no more
-        desk.sagemaker.delete_model(ModelName=variant["ModelName"])
-    assert desk.settled(name)["EndpointStatus"] == "InService"
+        aws.sagemaker.delete_model(ModelName=variant["ModelName"])
+    assert aws.settled(name)["EndpointStatus"] == "InService"
     with pytest.raises(ClientError, match="no variant third"):
         shift = [{"VariantName": "third", "DesiredWeight": 1}]
-        desk.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=shift)
-    desk.sagemaker.delete_endpoint(EndpointName=name)
-    assert refused(desk, name)["Error"]["Code"] == "ValidationError"
-    until(lambda: name not in desk.endpoints())
+        aws.sagemaker.update_endpoint_weights_and_capacities(EndpointName=name, DesiredWeightsAndCapacities=shift)
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    assert refused(aws, name)["Error"]["Code"] == "ValidationError"
+    until(lambda: name not in aws.endpoints())
     assert processes() <= before
 
 
-def test_an_endpoint_deleted_while_it_starts_leaves_nothing(desk):
+def test_an_endpoint_deleted_while_it_starts_leaves_nothing(aws):
     before = processes()
-    name = desk.create(desk.config(desk.variant("only", desk.model(multiplier(1)))))
+    name = aws.create(aws.config(aws.variant("only", aws.model(multiplier(1)))))
     until(lambda: processes() - before)
-    desk.sagemaker.delete_endpoint(EndpointName=name)
-    assert desk.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Deleting"
-    until(lambda: name not in desk.endpoints())
+    aws.sagemaker.delete_endpoint(EndpointName=name)
+    assert aws.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "Deleting"
+    until(lambda: name not in aws.endpoints())
     assert processes() <= before
 
 
 class Load:
     """Clients that ask without a pause and remember what they got."""
 
-    def __init__(self, desk, name, clients=2):
-        self.desk, self.name = desk, name
+    def __init__(self, aws, name, clients=2):
+        self.aws, self.name = aws, name
         self.answers, self.errors, self._over = [], [], threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
 
@@ -231,33 +231,33 @@ class Load:
     def _ask(self):
         while not self._over.is_set():
             try:
-                self.answers.append(self.desk.ask(self.name, [1, 1, 1])[0])
+                self.answers.append(self.aws.ask(self.name, [1, 1, 1])[0])
             except Exception as error:
                 self.errors.append(error)
 
 
-def test_an_update_under_load_loses_no_request_and_a_bad_one_changes_nothing(desk):
-    name = desk.deploy(1)
-    good = desk.config(desk.variant("only", desk.model(multiplier(2))))
-    bad = desk.config(desk.variant("only", desk.model(archive({"code/inference.py": SCRIPT}))))
-    with Load(desk, name) as load:
-        desk.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=good)
+def test_an_update_under_load_loses_no_request_and_a_bad_one_changes_nothing(aws):
+    name = aws.deploy(1)
+    good = aws.config(aws.variant("only", aws.model(multiplier(2))))
+    bad = aws.config(aws.variant("only", aws.model(archive({"code/inference.py": SCRIPT}))))
+    with Load(aws, name) as load:
+        aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=good)
         with pytest.raises(ClientError, match="Cannot update in-progress endpoint"):
-            desk.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=good)
-        assert desk.settled(name)["EndpointConfigName"] == good
-        desk.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad)
-        found = desk.settled(name)
+            aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=good)
+        assert aws.settled(name)["EndpointConfigName"] == good
+        aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=bad)
+        found = aws.settled(name)
     assert (found["EndpointStatus"], found["EndpointConfigName"]) == ("InService", good)
     assert "factor.json" in found["FailureReason"]
     assert load.errors == []
     turn = load.answers.index(6)
     assert set(load.answers[:turn]) == {3}
     assert set(load.answers[turn + 2 :]) == {6}  # two clients: one answer of the old fleet may arrive late
-    desk.delete(name)
+    aws.delete(name)
 
 
-def test_a_canary_in_alarm_rolls_back(desk):
-    name, alarm = desk.deploy(1), unique("alarm")
+def test_a_canary_in_alarm_rolls_back(aws):
+    name, alarm = aws.deploy(1), unique("alarm")
     cloudwatch = boto3.client("cloudwatch")
     cloudwatch.put_metric_alarm(
         AlarmName=alarm,
@@ -272,7 +272,7 @@ def test_a_canary_in_alarm_rolls_back(desk):
     )
     broken = SCRIPT.replace("factor * sum(request)", "factor.no_such_thing")
     assert broken != SCRIPT
-    config = desk.config(desk.variant("only", desk.model(multiplier(2, broken))))
+    config = aws.config(aws.variant("only", aws.model(multiplier(2, broken))))
     canary = {
         "Type": "CANARY",
         "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
@@ -284,16 +284,16 @@ def test_a_canary_in_alarm_rolls_back(desk):
     }
     with pytest.raises(ClientError, match="no metric alarm nothing"):
         wrong = {**deployment, "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "nothing"}]}}
-        desk.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, DeploymentConfig=wrong)
-    with Load(desk, name, clients=1) as load:
-        desk.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, DeploymentConfig=deployment)
-        found = desk.settled(name)
+        aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, DeploymentConfig=wrong)
+    with Load(aws, name, clients=1) as load:
+        aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config, DeploymentConfig=deployment)
+        found = aws.settled(name)
     assert found["EndpointStatus"] == "InService"
     assert alarm in found["FailureReason"]
     assert {error.response["Error"]["Code"] for error in load.errors} == {"ModelError"}
-    assert {desk.ask(name, [1, 1, 1])[0] for _ in range(10)} == {3}
+    assert {aws.ask(name, [1, 1, 1])[0] for _ in range(10)} == {3}
     assert cloudwatch.describe_alarms(AlarmNames=[alarm])["MetricAlarms"][0]["StateValue"] == "ALARM"
-    desk.delete(name)
+    aws.delete(name)
 
 
 def total(metric, endpoint, variant):
@@ -310,17 +310,17 @@ def total(metric, endpoint, variant):
     return sum(point["Sum"] for point in points)
 
 
-def test_requests_are_counted(desk, endpoint):
+def test_requests_are_counted(aws, endpoint):
     time.sleep(1.5)  # what earlier tests did is delivered
     calls, errors = total("Invocations", endpoint, "only"), total("Invocation4XXErrors", endpoint, "only")
-    desk.ask(endpoint, [1, 2, 3])
-    refused(desk, endpoint, b"{")
+    aws.ask(endpoint, [1, 2, 3])
+    refused(aws, endpoint, b"{")
     until(lambda: total("Invocations", endpoint, "only") == calls + 2)
     assert total("Invocation4XXErrors", endpoint, "only") == errors + 1
 
 
 @pytest.fixture(scope="module")
-def rich(desk, cloud):
+def rich(aws, cloud):
     """An endpoint with two copies of a model, a shadow, a variable and data capture."""
     capture = {
         "EnableCapture": True,
@@ -329,26 +329,26 @@ def rich(desk, cloud):
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
         "CaptureContentTypeHeader": {"JsonContentTypes": ["application/json"]},
     }
-    only = desk.variant("only", desk.model(multiplier(2), Environment={"FLAVOUR": "mint"}), weight=2, count=2)
-    shadow = desk.variant("shadow", desk.model(multiplier(100)), weight=1)
-    name = desk.create(desk.config(only, ShadowProductionVariants=[shadow], DataCaptureConfig=capture))
-    assert desk.settled(name)["EndpointStatus"] == "InService"
+    only = aws.variant("only", aws.model(multiplier(2), Environment={"FLAVOUR": "mint"}), weight=2, count=2)
+    shadow = aws.variant("shadow", aws.model(multiplier(100)), weight=1)
+    name = aws.create(aws.config(only, ShadowProductionVariants=[shadow], DataCaptureConfig=capture))
+    assert aws.settled(name)["EndpointStatus"] == "InService"
     yield name
-    desk.delete(name)
+    aws.delete(name)
 
 
-def test_requests_are_captured(desk, cloud, rich):
-    desk.ask(rich, [1, 2, 3], InferenceId="mine")
-    found = desk.sagemaker.describe_endpoint(EndpointName=rich)["DataCaptureConfig"]
+def test_requests_are_captured(aws, cloud, rich):
+    aws.ask(rich, [1, 2, 3], InferenceId="mine")
+    found = aws.sagemaker.describe_endpoint(EndpointName=rich)["DataCaptureConfig"]
     assert (found["CaptureStatus"], found["CurrentSamplingPercentage"]) == ("Started", 100)
 
     def files():
         prefix = f"captured/{rich}/only/{datetime.now(UTC):%Y/%m/%d}/"
-        return desk.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=prefix).get("Contents")
+        return aws.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=prefix).get("Contents")
 
     key = until(files)[0]["Key"]
     assert key.endswith(".jsonl")
-    line = json.loads(desk.s3.get_object(Bucket=cloud.bucket, Key=key)["Body"].read())
+    line = json.loads(aws.s3.get_object(Bucket=cloud.bucket, Key=key)["Body"].read())
     sides = line["captureData"]
     assert sides["endpointInput"] == {
         "observedContentType": "application/json",
@@ -360,29 +360,29 @@ def test_requests_are_captured(desk, cloud, rich):
     assert line["eventMetadata"]["inferenceId"] == "mine"
 
 
-def test_copies_take_turns_and_get_their_variables(desk, rich):
-    inside = [desk.ask(rich, {})[0] for _ in range(2)]
+def test_copies_take_turns_and_get_their_variables(aws, rich):
+    inside = [aws.ask(rich, {})[0] for _ in range(2)]
     assert inside[0]["pid"] != inside[1]["pid"]
     assert [one["variables"]["FLAVOUR"] for one in inside] == ["mint", "mint"]
 
 
-def test_a_shadow_gets_copies_and_answers_nobody(desk, rich):
+def test_a_shadow_gets_copies_and_answers_nobody(aws, rich):
     def copies():
         return total("Invocations", rich, "shadow")
 
     time.sleep(1.5)  # what earlier tests did is delivered
     before = copies()
-    assert {desk.ask(rich, [1, 1, 1]) for _ in range(10)} == {(6, "only")}
+    assert {aws.ask(rich, [1, 1, 1]) for _ in range(10)} == {(6, "only")}
     until(lambda: copies() == before + 5)
 
 
-def test_what_a_shadow_answers_is_captured(desk, cloud, rich):
+def test_what_a_shadow_answers_is_captured(aws, cloud, rich):
     for _ in range(2):  # the shadow gets every second request
-        desk.ask(rich, [1, 1, 1], InferenceId="both")
+        aws.ask(rich, [1, 1, 1], InferenceId="both")
 
     def answers(variant):
-        found = desk.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=f"captured/{rich}/{variant}/").get("Contents", [])
-        files = [desk.s3.get_object(Bucket=cloud.bucket, Key=file["Key"])["Body"].read() for file in found]
+        found = aws.s3.list_objects_v2(Bucket=cloud.bucket, Prefix=f"captured/{rich}/{variant}/").get("Contents", [])
+        files = [aws.s3.get_object(Bucket=cloud.bucket, Key=file["Key"])["Body"].read() for file in found]
         lines = [json.loads(line) for file in files for line in file.splitlines()]
         lines = [line for line in lines if line["eventMetadata"].get("inferenceId") == "both"]
         return [line["captureData"]["endpointOutput"]["data"] for line in lines]
@@ -390,12 +390,12 @@ def test_what_a_shadow_answers_is_captured(desk, cloud, rich):
     until(lambda: (answers("only"), answers("shadow")) == (["6.0", "6.0"], ["300.0"]))
 
 
-def back_within(desk, name, seconds):
+def back_within(aws, name, seconds):
     """Ask until the endpoint answers again; every failure on the way must be a clean one. Return how long it took."""
     began = time.monotonic()
     while time.monotonic() - began < seconds:
         try:
-            assert desk.ask(name, [1, 2, 3])[0] == 12
+            assert aws.ask(name, [1, 2, 3])[0] == 12
             return time.monotonic() - began
         except ClientError as error:
             assert error.response["ResponseMetadata"]["HTTPStatusCode"] in (424, 500, 503), error
@@ -403,18 +403,18 @@ def back_within(desk, name, seconds):
     raise AssertionError(f"the endpoint was not back after {seconds} seconds")
 
 
-def test_a_killed_worker_and_a_killed_server_come_back(desk, endpoint):
-    worker = desk.ask(endpoint, {})[0]["pid"]
+def test_a_killed_worker_and_a_killed_server_come_back(aws, endpoint):
+    worker = aws.ask(endpoint, {})[0]["pid"]
     os.kill(worker, signal.SIGKILL)
-    back_within(desk, endpoint, 30)
-    worker = desk.ask(endpoint, {})[0]["pid"]
+    back_within(aws, endpoint, 30)
+    worker = aws.ask(endpoint, {})[0]["pid"]
     os.kill(psutil.Process(worker).ppid(), signal.SIGKILL)
     os.kill(worker, signal.SIGKILL)
-    back_within(desk, endpoint, 60)
+    back_within(aws, endpoint, 60)
 
 
-def test_the_plain_server_gives_the_same_answers(desk, tmp_path, monkeypatch):
-    import local_sagemaker as room
+def test_the_plain_server_gives_the_same_answers(aws, tmp_path, monkeypatch):
+    import local_sagemaker
 
     monkeypatch.setenv("LOCAL_SAGEMAKER_HOME", str(tmp_path))
     monkeypatch.setenv("LOCAL_SAGEMAKER_JAVA", "none")
@@ -422,7 +422,7 @@ def test_the_plain_server_gives_the_same_answers(desk, tmp_path, monkeypatch):
     monkeypatch.setattr(Loader, "CUSTOMER_DATA_PATH", Loader.CUSTOMER_DATA_PATH)
     monkeypatch.setattr(os, "environ", os.environ.copy())
     try:
-        other = type(desk)(room.connect())
+        other = type(aws)(local_sagemaker.connect())
         assert state.read().server == "plain"
         name = other.deploy(2)
         assert other.ask(name, [1, 2, 3]) == (12, "only")
@@ -431,10 +431,10 @@ def test_the_plain_server_gives_the_same_answers(desk, tmp_path, monkeypatch):
         os.kill(other.ask(name, {})[0]["pid"], signal.SIGKILL)
         back_within(other, name, 30)
     finally:
-        room.stop()
+        local_sagemaker.stop()
 
 
-def test_packages_that_a_model_needs_are_installed_for_it_alone(desk, tmp_path):
+def test_packages_that_a_model_needs_are_installed_for_it_alone(aws, tmp_path):
     wheel = tmp_path / "moo-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as package:
         package.writestr("moo.py", "SAYS = 'moo'")
@@ -444,10 +444,10 @@ def test_packages_that_a_model_needs_are_installed_for_it_alone(desk, tmp_path):
     files = {"factor.json": "1", "code/inference.py": "import moo, numpy\n" + SCRIPT}
     good = {**files, "code/requirements.txt": f"boto3  # is here\nnumpy>=1.20\nmoo @ {wheel.as_uri()}\n"}
     bad = {**files, "code/requirements.txt": "moo @ file:///nowhere/moo-1.0-py3-none-any.whl\n"}
-    names = [desk.create(desk.config(desk.variant("only", desk.model(archive(files))))) for files in (good, bad)]
-    assert desk.settled(names[0])["EndpointStatus"] == "InService"
-    reason = desk.settled(names[1])["FailureReason"]
+    names = [aws.create(aws.config(aws.variant("only", aws.model(archive(files))))) for files in (good, bad)]
+    assert aws.settled(names[0])["EndpointStatus"] == "InService"
+    reason = aws.settled(names[1])["FailureReason"]
     assert "The packages of requirements.txt cannot be installed: moo @ file:///nowhere" in reason
     assert not importlib.util.find_spec("moo")
     for name in names:
-        desk.delete(name)
+        aws.delete(name)

@@ -85,7 +85,7 @@ def test_who_may_not_is_told_in_json_and_never_reaches_the_model(gateway, model,
     assert model.asked == []
 
 
-def test_nothing_but_true_opens_the_door(model):
+def test_nothing_but_true_lets_a_caller_in(model):
     for verdict in ({}, {"isAuthorized": "yes"}, {"isAuthorized": 1}):
         gateway = Gateway(model, "somewhere", lambda event, context, verdict=verdict: verdict)
         assert send(gateway).status_code == 403

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from local_sagemaker.daemon import state
 from serving_kit import multiplier
 
-import local_sagemaker as room
+import local_sagemaker
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 SECONDS = int(os.environ.get("LOCAL_SAGEMAKER_SOAK_SECONDS", "60"))
@@ -39,28 +39,28 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def deployed(desk, folder):
+def deployed(aws, folder):
     serve = pytest.importorskip("gluon_lessons.serve")
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         for path in sorted(folder.iterdir()):
             tar.add(path, path.name)
         tar.add(serve.INFERENCE, "code/inference.py")
-    config = desk.config(desk.variant("only", desk.model(buffer.getvalue())))
+    config = aws.config(aws.variant("only", aws.model(buffer.getvalue())))
     began = time.monotonic()
-    name = desk.create(config)
-    assert desk.settled(name)["EndpointStatus"] == "InService"
+    name = aws.create(config)
+    assert aws.settled(name)["EndpointStatus"] == "InService"
     report("CreateEndpoint to InService, mobilenet1.0", time.monotonic() - began, "s")
     yield name
-    desk.delete(name)
+    aws.delete(name)
 
 
 def report(what, value, unit):
     print(f"\n  {what}: {value:.2f} {unit}", end="")
 
 
-def send(desk, name, body, kind="image/jpeg"):
-    return desk.runtime.invoke_endpoint(EndpointName=name, ContentType=kind, Body=body)["Body"].read()
+def send(aws, name, body, kind="image/jpeg"):
+    return aws.runtime.invoke_endpoint(EndpointName=name, ContentType=kind, Body=body)["Body"].read()
 
 
 def servers():
@@ -78,13 +78,13 @@ def test_starting_takes_seconds(tmp_path, monkeypatch):
     times = []
     for _ in range(5):
         began = time.monotonic()
-        room.start()
+        local_sagemaker.start()
         times.append(time.monotonic() - began)
-        assert room.stop()
+        assert local_sagemaker.stop()
     report("cloud start, median of 5", statistics.median(times), "s")
 
 
-def test_the_way_through_the_cloud_costs_little(desk, deployed, folder):
+def test_the_way_through_the_cloud_costs_little(aws, deployed, folder):
     import importlib.util
 
     serve = pytest.importorskip("gluon_lessons.serve")
@@ -99,7 +99,7 @@ def test_the_way_through_the_cloud_costs_little(desk, deployed, folder):
 
     signed_times, direct_times = [], []
     for _ in range(120):
-        for call, times in ((direct, direct_times), (lambda: send(desk, deployed, body), signed_times)):
+        for call, times in ((direct, direct_times), (lambda: send(aws, deployed, body), signed_times)):
             began = time.perf_counter()
             answer = call()
             times.append((time.perf_counter() - began) * 1000)
@@ -110,9 +110,9 @@ def test_the_way_through_the_cloud_costs_little(desk, deployed, folder):
     report("the whole way costs", signed - direct_, "ms")
 
 
-def test_eight_clients_get_right_answers_only(desk, deployed):
+def test_eight_clients_get_right_answers_only(aws, deployed):
     pictures = [hostile.picture(seed=seed) for seed in range(8)]
-    expected = [send(desk, deployed, picture) for picture in pictures]
+    expected = [send(aws, deployed, picture) for picture in pictures]
     counts, wrong = [0] * 8, []
     until = time.monotonic() + SECONDS
 
@@ -141,10 +141,10 @@ def test_eight_clients_get_right_answers_only(desk, deployed):
     report("memory of one variant", memory(servers()), "MB")
 
 
-def test_hostile_requests_change_nothing(desk, deployed, tmp_path):
+def test_hostile_requests_change_nothing(aws, deployed, tmp_path):
     home, good = state.read(), hostile.picture()
     for _ in range(50):
-        expected = send(desk, deployed, good)
+        expected = send(aws, deployed, good)
     before_pids = {p.pid for p in servers()}
     before = memory(servers())
     outside = snapshot(home)
@@ -155,11 +155,11 @@ def test_hostile_requests_change_nothing(desk, deployed, tmp_path):
     random_ = random.Random(0)
     for _ in range(100):
         hostile.shout(home, hostile.wire(random_))
-    assert send(desk, deployed, good) == expected
+    assert send(aws, deployed, good) == expected
     assert {p.pid for p in servers()} == before_pids
     assert snapshot(home) == outside
     for _ in range(50):
-        send(desk, deployed, good)
+        send(aws, deployed, good)
     after = memory(servers())
     report("memory before and after", before, "MB")
     report("", after, "MB")
@@ -175,8 +175,8 @@ def snapshot(home):
 class Asker:
     """A client that asks a multiplier without a pause, and notes when it failed and when it got answers again."""
 
-    def __init__(self, desk, name):
-        self.desk, self.name = desk, name
+    def __init__(self, aws, name):
+        self.aws, self.name = aws, name
         self.errors, self.good, self._over = [], [], threading.Event()
         self._thread = threading.Thread(target=self._ask)
 
@@ -191,7 +191,7 @@ class Asker:
     def _ask(self):
         while not self._over.is_set():
             try:
-                assert self.desk.ask(self.name, [1, 2, 3])[0] == 12
+                assert self.aws.ask(self.name, [1, 2, 3])[0] == 12
                 self.good.append(time.monotonic())
             except ClientError as error:
                 status = error.response["ResponseMetadata"]["HTTPStatusCode"]
@@ -209,49 +209,49 @@ class Asker:
 
 
 @pytest.fixture
-def victim(desk):
-    name = desk.deploy(2)
+def victim(aws):
+    name = aws.deploy(2)
     yield name
-    desk.delete(name)
+    aws.delete(name)
 
 
-def kill(desk, name, parent_too):
-    worker = json.loads(send(desk, name, b"{}", "application/json"))["pid"]
+def kill(aws, name, parent_too):
+    worker = json.loads(send(aws, name, b"{}", "application/json"))["pid"]
     pids = [worker, psutil.Process(worker).ppid()] if parent_too else [worker]
     for pid in reversed(pids):
         os.kill(pid, signal.SIGKILL)
     return time.monotonic()
 
 
-def test_a_worker_killed_every_five_seconds_comes_back_every_time(desk, victim):
-    with Asker(desk, victim) as asker:
+def test_a_worker_killed_every_five_seconds_comes_back_every_time(aws, victim):
+    with Asker(aws, victim) as asker:
         gaps = []
         until = time.monotonic() + SECONDS
         while time.monotonic() < until:
-            began = kill(desk, victim, parent_too=False)
+            began = kill(aws, victim, parent_too=False)
             gaps.append(asker.back_after(began))
             time.sleep(max(0, 5 - (time.monotonic() - began)))
     report(f"worker killed {len(gaps)} times, longest recovery", max(gaps), "s")
     report("requests that failed cleanly", len(asker.errors), "requests")
 
 
-def test_a_worker_killed_with_its_parent_comes_back(desk, victim):
-    with Asker(desk, victim) as asker:
-        gaps = [asker.back_after(kill(desk, victim, parent_too=True)) for _ in range(3)]
+def test_a_worker_killed_with_its_parent_comes_back(aws, victim):
+    with Asker(aws, victim) as asker:
+        gaps = [asker.back_after(kill(aws, victim, parent_too=True)) for _ in range(3)]
     report("worker and parent killed 3 times, longest recovery", max(gaps), "s")
 
 
-def test_a_frozen_worker_is_replaced(desk, victim):
-    with Asker(desk, victim) as asker:
-        worker = json.loads(send(desk, victim, b"{}", "application/json"))["pid"]
+def test_a_frozen_worker_is_replaced(aws, victim):
+    with Asker(aws, victim) as asker:
+        worker = json.loads(send(aws, victim, b"{}", "application/json"))["pid"]
         os.kill(worker, signal.SIGSTOP)
         report("worker frozen, recovery", asker.back_after(time.monotonic()), "s")
     assert not psutil.pid_exists(worker)
 
 
-def test_updates_under_load_lose_no_request(desk):
-    name = desk.deploy(1)
-    configs = [desk.config(desk.variant("only", desk.model(multiplier(factor)))) for factor in (2, 3, 4, 5)]
+def test_updates_under_load_lose_no_request(aws):
+    name = aws.deploy(1)
+    configs = [aws.config(aws.variant("only", aws.model(multiplier(factor)))) for factor in (2, 3, 4, 5)]
     answers, errors, over = [], [], threading.Event()
 
     def client():
@@ -267,12 +267,12 @@ def test_updates_under_load_lose_no_request(desk):
     for thread in threads:
         thread.start()
     for config in configs:
-        desk.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
-        assert desk.settled(name, within=120)["EndpointConfigName"] == config
+        aws.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+        assert aws.settled(name, within=120)["EndpointConfigName"] == config
     over.set()
     for thread in threads:
         thread.join()
     report(f"4 blue/green updates under the load of 8 clients, {len(errors)} failed of", len(answers), "requests")
     assert errors == []
     assert set(answers) == {3, 6, 9, 12, 15}
-    desk.delete(name)
+    aws.delete(name)

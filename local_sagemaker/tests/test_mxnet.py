@@ -23,14 +23,12 @@ def transform_fn(net, data, content_type, accept):
 """
 
 
-def test_a_gluon_block_answers(desk):
+def test_a_gluon_block_answers(aws):
     pytest.importorskip("mxnet")
-    name = desk.create(
-        desk.config(desk.variant("only", desk.model(archive({"code/inference.py": SCRIPT}), Image=IMAGE)))
-    )
-    assert desk.settled(name)["EndpointStatus"] == "InService"
-    assert desk.ask(name, [1, 2, 3]) == (12, "only")
-    desk.delete(name)
+    name = aws.create(aws.config(aws.variant("only", aws.model(archive({"code/inference.py": SCRIPT}), Image=IMAGE))))
+    assert aws.settled(name)["EndpointStatus"] == "InService"
+    assert aws.ask(name, [1, 2, 3]) == (12, "only")
+    aws.delete(name)
 
 
 @pytest.mark.parametrize("missing", ["mxnet", "sagemaker_mxnet_serving_container"])
@@ -42,6 +40,6 @@ def test_what_is_not_installed_is_refused_by_name(monkeypatch, missing):
     monkeypatch.setattr(importlib.util, "find_spec", find)
 
 
-def test_an_unknown_image_is_refused(desk):
+def test_an_unknown_image_is_refused(aws):
     with pytest.raises(ClientError, match="not simulated here, where no container runs"):
-        desk.model(b"", Image="1.dkr.ecr.us-east-1.amazonaws.com/mine:1")
+        aws.model(b"", Image="1.dkr.ecr.us-east-1.amazonaws.com/mine:1")

@@ -38,38 +38,38 @@ def booster():
 
 
 @pytest.fixture(scope="module")
-def tables(desk, booster):
+def tables(aws, booster):
     """An endpoint with a booster and a scikit-learn model, one a variant."""
     line = LinearRegression().fit(ROWS, ROWS.sum(axis=1))
-    boosted = desk.model(packed(xgboost_model=bytes(booster.save_raw("json"))), Image=XGBOOST)
-    fitted = desk.model(packed(code__inference_py=SCRIPT.encode(), model_pkl=pickle.dumps(line)), Image=SKLEARN)
-    name = desk.create(desk.config(desk.variant("boosted", boosted), desk.variant("fitted", fitted)))
-    assert desk.settled(name)["EndpointStatus"] == "InService"
+    boosted = aws.model(packed(xgboost_model=bytes(booster.save_raw("json"))), Image=XGBOOST)
+    fitted = aws.model(packed(code__inference_py=SCRIPT.encode(), model_pkl=pickle.dumps(line)), Image=SKLEARN)
+    name = aws.create(aws.config(aws.variant("boosted", boosted), aws.variant("fitted", fitted)))
+    assert aws.settled(name)["EndpointStatus"] == "InService"
     yield name
-    desk.delete(name)
+    aws.delete(name)
 
 
-def invoke(desk, name, body, variant, content_type="text/csv", accept="text/csv"):
-    reply = desk.runtime.invoke_endpoint(
+def invoke(aws, name, body, variant, content_type="text/csv", accept="text/csv"):
+    reply = aws.runtime.invoke_endpoint(
         EndpointName=name, Body=body, ContentType=content_type, Accept=accept, TargetVariant=variant
     )
     assert reply["ContentType"] == accept
     return reply["Body"].read().decode()
 
 
-def test_rows_are_predicted(desk, booster, tables):
+def test_rows_are_predicted(aws, booster, tables):
     text = "\n".join(",".join(str(value) for value in row) for row in ROWS)
     expected = booster.predict(xgboost.DMatrix(ROWS))
-    answer = invoke(desk, tables, text, "boosted")
+    answer = invoke(aws, tables, text, "boosted")
     np.testing.assert_allclose([float(value) for value in answer.split(",")], expected, rtol=1e-6)
-    one = invoke(desk, tables, "0,1,2", "boosted")
+    one = invoke(aws, tables, "0,1,2", "boosted")
     assert float(one) == pytest.approx(expected[0])
-    answer = invoke(desk, tables, json.dumps(ROWS.tolist()), "fitted", "application/json", "application/json")
+    answer = invoke(aws, tables, json.dumps(ROWS.tolist()), "fitted", "application/json", "application/json")
     np.testing.assert_allclose(json.loads(answer), ROWS.sum(axis=1), rtol=1e-5)
 
 
 @pytest.mark.parametrize(("body", "kind", "status"), [("{", "application/json", 400), ("x", "image/png", 415)])
-def test_what_is_no_table_is_refused(desk, tables, body, kind, status):
+def test_what_is_no_table_is_refused(aws, tables, body, kind, status):
     with pytest.raises(ClientError) as found:
-        invoke(desk, tables, body, "boosted", kind)
+        invoke(aws, tables, body, "boosted", kind)
     assert found.value.response["OriginalStatusCode"] == status

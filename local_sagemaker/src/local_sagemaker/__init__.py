@@ -14,13 +14,18 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from local_sagemaker.errors import LocalSageMakerError
+
+if TYPE_CHECKING:
+    from local_sagemaker.daemon.state import State
 
 __all__ = ["LocalSageMakerError", "connect", "start", "stop"]
 
 START_WITHIN, STOP_WITHIN = 60, 20  # seconds
-_daemon = None  # kept, so that Python does not remark that it still runs
+_daemon: subprocess.Popen[bytes] | None = None  # kept, so that Python does not remark that it still runs
 
 
 def __getattr__(name: str) -> str:
@@ -32,7 +37,7 @@ def __getattr__(name: str) -> str:
     return version(__name__)
 
 
-def connect():
+def connect() -> "State":
     """Start the daemon or find it running, point AWS's clients of this process at it, and return its `state.State`.
 
     It ends by itself some seconds after the last process that connected.
@@ -53,8 +58,8 @@ def connect():
     return running
 
 
-def start(owner=None):
-    """Start the cloud or find it running, and return its `state.State`.
+def start(owner: int | None = None) -> "State":
+    """Start it or find it running, and return its `state.State`.
 
     It runs until the process `owner` and every other owner have ended, or, without one, until it is told to stop.
     """
@@ -68,7 +73,7 @@ def start(owner=None):
         lives = state.is_held(home / state.LOCK)
         if not lives and state.foreign():
             raise LocalSageMakerError(
-                f"A local cloud of another version still runs; end it with `kill {state.foreign()}` and start again."
+                f"A local SageMaker of another version still runs; end it with `kill {state.foreign()}` and start again."
             )
         if owner is None:
             (home / "owners" / "stay").touch()
@@ -79,8 +84,8 @@ def start(owner=None):
         return state.read() or _launch(home, lives)
 
 
-def stop():
-    """Stop the cloud and everything it started; return whether it ran."""
+def stop() -> bool:
+    """Stop it and everything it started; return whether it ran."""
     from local_sagemaker.daemon import state
 
     lock, pid = state.folder() / state.LOCK, state.holder()
@@ -94,16 +99,16 @@ def stop():
             if not state.is_held(lock):
                 return True
             time.sleep(0.05)
-    raise LocalSageMakerError(f"The local cloud does not end; end process {pid} yourself.")
+    raise LocalSageMakerError(f"Local SageMaker does not end; end process {pid} yourself.")
 
 
-def _launch(home, lives):
+def _launch(home: Path, lives: bool) -> "State":
     """Start the daemon, unless an interrupted start left one on its way, and return its state when it is ready."""
     from local_sagemaker.daemon import state
 
     global _daemon
     if not lives:
-        # The learner's own account stays outside.
+        # The user's own AWS account stays outside.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         environment |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
         with (home / "daemon.log").open("wb") as output:
@@ -127,5 +132,5 @@ def _launch(home, lives):
         _daemon.kill()
     lines = (home / "daemon.log").read_text().strip().splitlines()
     raise LocalSageMakerError(
-        f"The local cloud did not start: {lines[-1].rstrip('.') if lines else 'no reason given'}. See {home}."
+        f"Local SageMaker did not start: {lines[-1].rstrip('.') if lines else 'no reason given'}. See {home}."
     )

@@ -1,6 +1,7 @@
 """The command line: `local-sagemaker start | stop | status | env | logs`."""
 
 import shlex
+from typing import Any
 
 import click
 
@@ -8,7 +9,7 @@ from local_sagemaker.errors import LocalSageMakerError
 
 
 class _Group(click.Group):
-    def invoke(self, context):
+    def invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except LocalSageMakerError as error:
@@ -18,32 +19,32 @@ class _Group(click.Group):
 
 @click.group(cls=_Group)
 @click.version_option(package_name="local_sagemaker")
-def main():
+def main() -> None:
     """SageMaker on this machine: start it, look at it, stop it."""
 
 
 @main.command()
-def start():
-    """Start the local cloud; it stays until it is stopped."""
+def start() -> None:
+    """Start local SageMaker; it stays until it is stopped."""
     import local_sagemaker
 
     running = local_sagemaker.start()
-    click.echo(f"The local cloud is at {running.url}.")
+    click.echo(f"Local SageMaker is at {running.url}.")
     if running.server == "plain":
         click.echo("There is no Java, so a plain server stands in for AWS's model server.")
     click.echo('A terminal uses it after: eval "$(local-sagemaker env)"')
 
 
 @main.command()
-def stop():
-    """Stop the local cloud and everything it started."""
+def stop() -> None:
+    """Stop local SageMaker and everything it started."""
     import local_sagemaker
 
-    click.echo("The local cloud has stopped." if local_sagemaker.stop() else "The local cloud was not running.")
+    click.echo("Local SageMaker has stopped." if local_sagemaker.stop() else "Local SageMaker was not running.")
 
 
 @main.command()
-def status():
+def status() -> None:
     """Say what runs."""
     import boto3
     import psutil
@@ -51,7 +52,7 @@ def status():
     running = _running()
     processes = psutil.Process(running.pid).children(recursive=True)
     memory = sum(_resident(process) for process in [psutil.Process(running.pid), *processes])
-    click.echo(f"The local cloud is at {running.url}: {len(processes)} processes, {memory / 2**20:.0f} MB.")
+    click.echo(f"Local SageMaker is at {running.url}: {len(processes)} processes, {memory / 2**20:.0f} MB.")
     client = boto3.client(
         "sagemaker",
         endpoint_url=running.url,
@@ -64,7 +65,7 @@ def status():
 
 
 @main.command()
-def env():
+def env() -> None:
     """Print the variables that a terminal needs: eval "$(local-sagemaker env)"."""
     from local_sagemaker.daemon import state
 
@@ -79,14 +80,14 @@ def env():
 @main.command()
 @click.argument("name", required=False)
 @click.option("-n", "--lines", default=50, help="How many of the last lines to print.")
-def logs(name, lines):
-    """Print what the cloud logged, or what the models of endpoint NAME did."""
+def logs(name: str | None, lines: int) -> None:
+    """Print what it logged, or what the models of endpoint NAME did."""
     from local_sagemaker.daemon import state
 
     home = state.folder()
     found = sorted((home / "logs" / name).glob("*.log")) if name else [home / "cloud.log"]
     if not found or not found[0].exists():
-        raise LocalSageMakerError(f"There is no log of {name or 'the cloud'}.")
+        raise LocalSageMakerError(f"There is no log of {name or 'local SageMaker'}.")
     for path in found:
         click.echo("\n".join(path.read_text(errors="replace").splitlines()[-lines:]))
 
@@ -96,7 +97,7 @@ def _running():
 
     running = state.read()
     if not running:
-        raise LocalSageMakerError("The local cloud is not running; start it with `local-sagemaker start`.")
+        raise LocalSageMakerError("Local SageMaker is not running; start it with `local-sagemaker start`.")
     return running
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 __all__ = ["ApiError", "call", "load", "operation", "table_of_operations"]
 
 Json = dict[str, Any]
-Operation = Callable[["Cloud", Json], Json | None]
+Operation = Callable[["Cloud", Json], Json]
 FILE = Path(__file__).with_name("operations.yaml")
 OPERATIONS: dict[str, Operation] = {}
 
@@ -92,5 +92,5 @@ def call(cloud: "Cloud", name: str, request: Json) -> Json:
             raise ApiError("ValidationException", f"{count}: {'; '.join(found)}")
     answer = OPERATIONS[name](cloud, request) if kind == "real" else moto_bridge.call(cloud, name, request)
     if name.startswith("Create"):
-        cloud.tags.keep(answer or {}, request.get("Tags", []))
-    return answer or {}
+        cloud.tags.keep(answer, request.get("Tags", []))
+    return answer

@@ -28,10 +28,10 @@ class LogStream:
             file.seek(self.offset)
             data = self.rest + file.read()
             self.offset = file.tell()
-        *lines, self.rest = data.split(b"\n")
+        *found, self.rest = data.split(b"\n")
         if last and self.rest:
-            lines, self.rest = [*lines, self.rest], b""
-        lines = [line[:LONGEST].decode("utf-8", "replace").rstrip("\r") for line in lines]
+            found, self.rest = [*found, self.rest], b""
+        lines = [line[:LONGEST].decode("utf-8", "replace").rstrip("\r") for line in found]
         self.write(lines)
         return lines
 
@@ -42,11 +42,12 @@ class LogStream:
     def write(self, lines: list[str]) -> None:
         """Add lines; CloudWatch has no empty events."""
         now = int(time.time() * 1000)
-        events = [{"timestamp": now, "message": line} for line in lines if line.strip()]
-        while events:
+        messages = [line for line in lines if line.strip()]
+        while messages:
             count = size = 0
-            while count < min(len(events), 5000) and (not count or size + len(events[count]["message"]) < 4 * LONGEST):
-                size += len(events[count]["message"])
+            while count < min(len(messages), 5000) and (not count or size + len(messages[count]) < 4 * LONGEST):
+                size += len(messages[count])
                 count += 1
-            self.client.put_log_events(**self.place, logEvents=events[:count])
-            events = events[count:]
+            events = [{"timestamp": now, "message": message} for message in messages[:count]]
+            self.client.put_log_events(**self.place, logEvents=events)
+            messages = messages[count:]

@@ -23,7 +23,7 @@ class Metrics:
         self._lock = threading.Lock()
         threading.Thread(target=self._deliver, daemon=True).start()
 
-    def invocation(self, dimensions, status, seconds):
+    def invocation(self, dimensions: dict[str, str], status: int, seconds: float) -> None:
         """Count one request to a variant, with the status that its model answered."""
         values = {
             "Invocations": 1,
@@ -36,7 +36,7 @@ class Metrics:
             for name, value in values.items():
                 self._found[key, name][float(value)] += 1
 
-    def in_alarm(self, name):
+    def in_alarm(self, name: str) -> bool:
         """Return whether an alarm has gone off, and tell CloudWatch so."""
         client = self.cloud.client("cloudwatch")
         alarm = client.describe_alarms(AlarmNames=[name])["MetricAlarms"][0]

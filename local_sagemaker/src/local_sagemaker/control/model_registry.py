@@ -1,10 +1,16 @@
 """The model registry: versions of a model, and which of them may be deployed."""
 
 import threading
+from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.control.api import ApiError, operation
 from local_sagemaker.control.refusals import invalid, refuse
-from local_sagemaker.control.tables import page
+from local_sagemaker.control.tables import Table, page
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+
+Json = dict[str, Any]
 
 NOT_HERE = {
     "ValidationSpecification": "leave it out, and try the model with a transform job of your own",
@@ -16,7 +22,8 @@ NOT_HERE = {
 _counting = threading.Lock()
 
 
-def groups(cloud):
+def groups(cloud: "Cloud") -> Table:
+    """Return the groups of model packages."""
     return cloud.table(
         "model-package-group",
         missing='ModelPackageGroup "{name}" does not exist.',
@@ -24,7 +31,7 @@ def groups(cloud):
     )
 
 
-def packages(cloud):
+def packages(cloud: "Cloud") -> Table:
     """Return the model packages; the version of a group has the name GROUP:VERSION."""
     return cloud.table(
         "model-package", missing='ModelPackage "{name}" does not exist.', taken="Model Package already exists: {name}."
@@ -49,7 +56,7 @@ def _package(cloud, name):
 
 
 @operation
-def create_model_package_group(cloud, request):
+def create_model_package_group(cloud: "Cloud", request: Json) -> Json:
     record = groups(cloud).add(
         request["ModelPackageGroupName"],
         ModelPackageGroupDescription=request.get("ModelPackageGroupDescription"),
@@ -59,17 +66,17 @@ def create_model_package_group(cloud, request):
 
 
 @operation
-def describe_model_package_group(cloud, request):
+def describe_model_package_group(cloud: "Cloud", request: Json) -> Json:
     return _group(cloud, request["ModelPackageGroupName"])
 
 
 @operation
-def list_model_package_groups(cloud, request):
+def list_model_package_groups(cloud: "Cloud", request: Json) -> Json:
     return groups(cloud).list(request, "ModelPackageGroupSummaryList")
 
 
 @operation
-def delete_model_package_group(cloud, request):
+def delete_model_package_group(cloud: "Cloud", request: Json) -> Json:
     name = _group(cloud, request["ModelPackageGroupName"])["ModelPackageGroupName"]
     if any(record.get("ModelPackageGroupName") == name for record in packages(cloud).all()):
         raise ApiError(
@@ -82,7 +89,7 @@ def delete_model_package_group(cloud, request):
 
 
 @operation
-def create_model_package(cloud, request):
+def create_model_package(cloud: "Cloud", request: Json) -> Json:
     refuse(request, NOT_HERE)
     for container in request.get("InferenceSpecification", {}).get("Containers", []):
         refuse(container, {"ModelDataSource": "give ModelDataUrl"})
@@ -120,12 +127,12 @@ def _next_version(cloud, name):
 
 
 @operation
-def describe_model_package(cloud, request):
+def describe_model_package(cloud: "Cloud", request: Json) -> Json:
     return _shown(_package(cloud, request["ModelPackageName"]))
 
 
 @operation
-def batch_describe_model_package(cloud, request):
+def batch_describe_model_package(cloud: "Cloud", request: Json) -> Json:
     found, errors = {}, {}
     for arn in request["ModelPackageArnList"]:
         try:
@@ -136,13 +143,13 @@ def batch_describe_model_package(cloud, request):
 
 
 @operation
-def list_model_packages(cloud, request):
+def list_model_packages(cloud: "Cloud", request: Json) -> Json:
     records = packages(cloud).all()
     if "ModelPackageGroupName" in request:
         group = _group(cloud, request["ModelPackageGroupName"])["ModelPackageGroupName"]
         records = [record for record in records if record.get("ModelPackageGroupName") == group]
     else:
-        wanted = {"Versioned": [True], "Both": [True, False]}.get(request.get("ModelPackageType"), [False])
+        wanted = {"Versioned": [True], "Both": [True, False]}.get(request.get("ModelPackageType", ""), [False])
         records = [record for record in records if ("ModelPackageGroupName" in record) in wanted]
     if "ModelApprovalStatus" in request:
         records = [record for record in records if record.get("ModelApprovalStatus") == request["ModelApprovalStatus"]]
@@ -151,10 +158,10 @@ def list_model_packages(cloud, request):
 
 
 @operation
-def update_model_package(cloud, request):
+def update_model_package(cloud: "Cloud", request: Json) -> Json:
     refuse(request, {"ModelCard": "leave it out"})
     record = _package(cloud, request["ModelPackageArn"])
-    fields = {
+    fields: Json = {
         name: request[name]
         for name in (
             "ModelApprovalStatus",
@@ -179,7 +186,7 @@ def update_model_package(cloud, request):
 
 
 @operation
-def delete_model_package(cloud, request):
+def delete_model_package(cloud: "Cloud", request: Json) -> Json:
     packages(cloud).delete(_package(cloud, request["ModelPackageName"])["ModelPackageName"])
     return {}
 

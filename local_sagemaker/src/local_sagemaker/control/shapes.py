@@ -1,26 +1,28 @@
 """Check a request and trim an answer against botocore's own description of SageMaker."""
 
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
+from typing import Any
 
 import botocore.session
 from botocore import xform_name
 
 
 @cache
-def service(name="sagemaker"):
+def service(name: str = "sagemaker") -> Any:
     """Return botocore's model of one service."""
     return botocore.session.get_session().get_service_model(name)
 
 
 @cache
-def operation_names():
+def operation_names() -> dict[str, str]:
     """Return {"create_endpoint": "CreateEndpoint", ...} for every SageMaker operation."""
     return {xform_name(name): name for name in service().operation_names}
 
 
-def problems(value, shape, path=""):
+def problems(value: Any, shape: Any, path: str = "") -> Iterator[str]:
     """Yield what AWS would say about every member of a request that breaks its shape."""
     if shape.type_name == "structure":
         if not isinstance(value, dict):
@@ -77,7 +79,7 @@ def problems(value, shape, path=""):
             )
 
 
-def render(value, shape):
+def render(value: Any, shape: Any) -> Any:
     """Return an answer as JSON carries it: members the shape knows, no nulls, no empty structures, times as seconds."""
     if shape.type_name == "structure":
         members = {

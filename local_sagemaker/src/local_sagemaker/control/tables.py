@@ -119,7 +119,7 @@ def page(request: Json, key: str, records: Records, prefix: str) -> Json:
     member = {"Name": name, "Status": status}.get(asked, known)
     wanted.sort(key=lambda record: record[member], reverse=request.get("SortOrder", "Descending") == "Descending")
     start, size = _start(request), request.get("MaxResults", 10)
-    answer = {key: wanted[start : start + size]}
+    answer: Json = {key: wanted[start : start + size]}
     if start + size < len(wanted):
         answer["NextToken"] = str(start + size)
     return answer

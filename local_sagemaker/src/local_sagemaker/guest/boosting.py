@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 SETS = ("train", "validation")
 METRICS = ("auc", "aucpr", "error", "logloss", "mae", "map", "merror", "mlogloss", "ndcg", "rmse")
@@ -22,22 +23,22 @@ DEFINITIONS = [
 ]
 
 
-class Mistake(Exception):
-    """Something in the job's request that the learner can mend."""
+class RequestError(Exception):
+    """Something in the job's request that its sender can mend."""
 
 
-def main():
+def main() -> None:
     """Train, or leave the reason why not where SageMaker looks for it."""
     base = Path(os.environ["SAGEMAKER_BASE_DIR"])
     try:
         train(base)
-    except Mistake as error:
+    except RequestError as error:
         print(f"ClientError: {error}", file=sys.stderr)
         (base / "output" / "failure").write_text(f"ClientError: {error}")
         sys.exit(1)
 
 
-def train(base):
+def train(base: Path) -> None:
     """Train a booster on the channels and save it."""
     import xgboost
 
@@ -45,11 +46,11 @@ def train(base):
     channels = json.loads((config / "inputdataconfig.json").read_text())
     parameters = json.loads((config / "hyperparameters.json").read_text())
     if "train" not in channels:
-        raise Mistake("The channel train is missing.")
+        raise RequestError("The channel train is missing.")
     goal = parameters.pop("_tuning_objective_metric", None)
     parameters = {name: plain(value) for name, value in parameters.items()}
     if "num_round" not in parameters:
-        raise Mistake("Missing required hyperparameter: num_round.")
+        raise RequestError("Missing required hyperparameter: num_round.")
     rounds, patience = parameters.pop("num_round"), parameters.pop("early_stopping_rounds", None)
     metrics = parameters.pop("eval_metric", [])
     metrics = metrics.split(",") if isinstance(metrics, str) else list(metrics)
@@ -70,12 +71,12 @@ def train(base):
             callbacks=[monitor],
         )
     except (xgboost.core.XGBoostError, ValueError, TypeError) as error:
-        raise Mistake(str(error).strip().splitlines()[0]) from error
+        raise RequestError(str(error).strip().splitlines()[0]) from error
     # The name that SageMaker gives the file has no ending to tell the format by.
     (base / "model" / "xgboost-model").write_bytes(booster.save_raw("ubj"))
 
 
-def plain(text):
+def plain(text: str) -> Any:
     """Return a hyperparameter, which arrives as text, as the number, truth value or list it stands for."""
     try:
         return json.loads(text.replace("'", '"'))
@@ -83,7 +84,7 @@ def plain(text):
         return text
 
 
-def read(folder, channel):
+def read(folder: Path, channel: dict[str, str]) -> Any:
     """Return the rows of a channel's files."""
     import numpy as np
     import xgboost
@@ -96,9 +97,9 @@ def read(folder, channel):
             parts = [np.genfromtxt(path, delimiter=",", ndmin=2, dtype=np.float32) for path in files]
             rows = np.concatenate(parts)
         except ValueError as error:
-            raise Mistake(f"The channel {folder.name} cannot be read as CSV: {error}") from error
+            raise RequestError(f"The channel {folder.name} cannot be read as CSV: {error}") from error
         if np.isnan(rows[:, 0]).any():
-            raise Mistake(
+            raise RequestError(
                 f"The first column of the channel {folder.name} must be numbers, the labels, without a header."
             )
         return xgboost.DMatrix(rows[:, 1:], label=rows[:, 0])
@@ -108,9 +109,9 @@ def read(folder, channel):
         try:
             loaded = load_svmlight_files([str(path) for path in files], zero_based=True)
         except ValueError as error:
-            raise Mistake(f"The channel {folder.name} cannot be read as libsvm: {error}") from error
+            raise RequestError(f"The channel {folder.name} cannot be read as libsvm: {error}") from error
         return xgboost.DMatrix(scipy.sparse.vstack(loaded[0::2]), label=np.concatenate(loaded[1::2]))
-    raise Mistake(
+    raise RequestError(
         f"The content type {kind} of the channel {folder.name} is not read here; use text/csv or text/libsvm."
     )
 

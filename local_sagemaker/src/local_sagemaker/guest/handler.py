@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from sagemaker_inference import content_types, utils
 
@@ -15,7 +16,7 @@ from sagemaker_inference import content_types, utils
 class HandlerService:
     """What the model server calls; everything goes on to the toolkit of the model's image."""
 
-    def initialize(self, context):
+    def initialize(self, context: Any) -> None:
         """Load the model."""
         note("loading")
         try:
@@ -27,7 +28,7 @@ class HandlerService:
             raise
         note("loaded")
 
-    def handle(self, data, context):
+    def handle(self, data: list[dict[str, Any]], context: Any) -> list[Any]:
         """Answer a batch of requests, none of which is the toolkit's fault when its text is no text."""
         data = [{"body": part.get("body") or b""} for part in data]
         headers = context.request_processor[0].get_request_properties()
@@ -41,7 +42,7 @@ class HandlerService:
         return self._service.handle(data, context)
 
 
-def note(state, reason=""):
+def note(state: str, reason: str | None = "") -> None:
     """Write the note whole or not at all."""
     path = Path(os.environ["LOCAL_SAGEMAKER_FAILURE_NOTE"])
     draft = path.with_suffix(".draft")

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from local_sagemaker.guest.handler import HandlerService
 
 
-def application(model_dir):
+def application(model_dir: str) -> Starlette:
     """Load the model and return the application that serves it."""
     context = Context("model", model_dir, None, 1, None, "1.0")
     service, one_at_a_time = HandlerService(), threading.Lock()

@@ -5,6 +5,7 @@ A script may bring its own model_fn, input_fn, predict_fn and output_fn, as in t
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sagemaker_inference import decoder, default_handler_service, encoder
@@ -19,7 +20,7 @@ KINDS = (CSV, "application/json", "application/x-npy")
 class TableHandler(DefaultInferenceHandler):
     """Rows in, one prediction a row out."""
 
-    def default_model_fn(self, model_dir, context=None):
+    def default_model_fn(self, model_dir: str, context: Any | None = None) -> Any:
         """Load what XGBoost's own algorithm leaves in an archive."""
         path = Path(model_dir, "xgboost-model")
         if not path.exists():
@@ -32,7 +33,7 @@ class TableHandler(DefaultInferenceHandler):
         booster.load_model(path)
         return booster
 
-    def default_input_fn(self, input_data, content_type, context=None):
+    def default_input_fn(self, input_data: Any, content_type: str | None, context: Any | None = None) -> np.ndarray:
         """Read rows of numbers."""
         kind = (content_type or "").partition(";")[0].strip().lower()
         if kind not in KINDS:
@@ -43,7 +44,7 @@ class TableHandler(DefaultInferenceHandler):
             raise GenericInferenceToolkitError(400, f"The body cannot be read as {kind}: {error}") from error
         return rows.reshape(-1, rows.shape[-1]) if rows.ndim else rows.reshape(1, 1)
 
-    def default_predict_fn(self, data, model, context=None):
+    def default_predict_fn(self, data: Any, model: Any, context: Any | None = None) -> Any:
         """Ask an XGBoost booster, or anything that predicts as scikit-learn's models do."""
         if type(model).__module__.startswith("xgboost.core"):
             import xgboost
@@ -51,7 +52,7 @@ class TableHandler(DefaultInferenceHandler):
             data = xgboost.DMatrix(data)
         return model.predict(data)
 
-    def default_output_fn(self, prediction, accept, context=None):
+    def default_output_fn(self, prediction: Any, accept: str, context: Any | None = None) -> tuple[Any, str]:
         """Write the predictions: CSV on one line, or in a batch transform one line a row, as XGBoost's image does."""
         wanted = [part.partition(";")[0].strip().lower() for part in accept.split(",")]
         kind = next((kind for kind in wanted if kind in KINDS), "application/json" if "*/*" in wanted else None)

@@ -8,8 +8,15 @@ import threading
 import uuid
 from collections import defaultdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.errors import ApiError
+
+if TYPE_CHECKING:
+    from local_sagemaker.gate.signature import Request
+    from local_sagemaker.hosting.model_server import Reply
+
+Json = dict[str, Any]
 
 log = logging.getLogger("local_sagemaker")
 
@@ -25,7 +32,7 @@ class Capture:
         self._lock = threading.Lock()
         threading.Thread(target=self._deliver, daemon=True).start()
 
-    def record(self, config, endpoint, variant, request, reply):
+    def record(self, config: Json, endpoint: str, variant: str, request: "Request", reply: "Reply") -> None:
         """Keep one request and its answer if the endpoint's configuration says so."""
         settings = config.get("DataCaptureConfig", {})
         percent = settings.get("InitialSamplingPercentage", 0)

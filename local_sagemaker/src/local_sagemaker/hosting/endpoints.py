@@ -4,12 +4,21 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.errors import ApiError
 from local_sagemaker.hosting.fleet import Fleet
-from local_sagemaker.hosting.model_server import ServerDown, ServingFailed
+from local_sagemaker.hosting.model_server import Reply, ServerDown, ServingFailed
 from local_sagemaker.hosting.traffic import Endpoint, alarm_names, steps
+from local_sagemaker.hosting.variant import Variant
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+    from local_sagemaker.control.tables import Table
+
+Json = dict[str, Any]
 
 log = logging.getLogger("local_sagemaker")
 
@@ -19,20 +28,27 @@ INSTANCES = 8  # model servers at a time: a quota, as accounts have one, because
 class Hosting:
     """All running endpoints."""
 
-    def __init__(self, cloud):
+    def __init__(self, cloud: "Cloud") -> None:
         self.cloud = cloud
-        self._live = {}
+        self._live: dict[str, Endpoint] = {}
         self._lock = threading.RLock()
         self._shadows = ThreadPoolExecutor(4)
-        self.writing = set()  # variants whose logs are copied
+        self.writing: set[Variant] = set()  # variants whose logs are copied
         threading.Thread(target=self._write, daemon=True).start()
 
     @property
-    def table(self):
+    def table(self) -> "Table":
         """The records that Describe and List show."""
         return self.cloud.table("endpoint")
 
-    def invoke(self, name, target, body, headers, record):
+    def invoke(
+        self,
+        name: str,
+        target: str | None,
+        body: bytes,
+        headers: list[str | None],
+        record: Callable[[Json, Variant, Reply], None],
+    ) -> tuple[Variant, Reply]:
         """Send a request to an endpoint; return the variant that took it and its reply.
 
         `record(config, variant, reply)` is told of every answer, those of shadows included.
@@ -48,7 +64,7 @@ class Hosting:
             record(fleet.config, variant, reply)
             return variant, reply
 
-    def create(self, name, config):
+    def create(self, name: str, config: Json) -> None:
         """Start an endpoint in the background."""
         fleet = Fleet(self.cloud, name, config)
         with self._lock:
@@ -57,7 +73,7 @@ class Hosting:
             self._live[name] = live
         self._background(self._create, name, live, fleet)
 
-    def update(self, name, config, deployment):
+    def update(self, name: str, config: Json, deployment: Json) -> None:
         """Replace an endpoint's fleet in the background, without a gap."""
         live, fleet = self._live[name], Fleet(self.cloud, name, config)
         self._check_quota(live, fleet.instances())
@@ -65,9 +81,10 @@ class Hosting:
         self.table.update(name, EndpointStatus="Updating", PendingDeploymentSummary=pending, FailureReason=None)
         self._background(self._update, name, live, fleet, deployment)
 
-    def scale(self, name, wishes):
+    def scale(self, name: str, wishes: list[Json]) -> None:
         """Change weights and numbers of copies in the background."""
         live = self._live[name]
+        assert live.fleet is not None  # the endpoint is in service
         counts = {variant.name: len(variant.servers) for variant in live.fleet.variants.values()}
         for wish in wishes:
             if wish["VariantName"] not in counts:
@@ -79,7 +96,7 @@ class Hosting:
         self.table.update(name, EndpointStatus="Updating")
         self._background(self._scale, name, live, wishes)
 
-    def delete(self, name):
+    def delete(self, name: str) -> None:
         """End an endpoint in the background; its name is free when everything has ended."""
         with self._lock:
             live = self._live.pop(name)
@@ -96,7 +113,7 @@ class Hosting:
 
         threading.Thread(target=run, daemon=True).start()
 
-    def show(self, name):
+    def show(self, name: str) -> Json:
         """Return the members of a Describe answer that come from the running fleet."""
         live = self._live.get(name)
         if live is None or live.fleet is None:
@@ -152,7 +169,7 @@ class Hosting:
             except Exception:
                 if not self.cloud.stopping.is_set():
                     log.exception("endpoint %s", name)
-                    self._settle(name, live, EndpointStatus="Failed", FailureReason="The local cloud made a mistake.")
+                    self._settle(name, live, EndpointStatus="Failed", FailureReason="Local SageMaker failed.")
             finally:
                 live.work.release()
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from local_sagemaker.errors import ApiError
@@ -19,7 +20,7 @@ class Fleet:
         self._busy = 0
         self._idle = threading.Condition()
 
-    def start(self):
+    def start(self) -> None:
         """Start every copy of every variant; if one fails, end all and raise `ServingFailed`."""
         variants = [*self.variants.values(), *self.shadows]
         with ThreadPoolExecutor(len(variants)) as pool:
@@ -32,7 +33,7 @@ class Fleet:
                     f"{future.exception()} See `local-sagemaker logs {variant.endpoint}`."
                 )
 
-    def choose(self, target):
+    def choose(self, target: str | None) -> Variant:
         """Return the variant whose turn it is: of any 10 requests in a row, weights of 9 and 1 send 9 and 1."""
         if target is not None:
             if target not in self.variants:
@@ -49,7 +50,7 @@ class Fleet:
             return chosen
 
     @contextlib.contextmanager
-    def at_work(self):
+    def at_work(self) -> Iterator[None]:
         """Keep the fleet from being ended while the block runs."""
         with self._idle:
             self._busy += 1
@@ -60,13 +61,13 @@ class Fleet:
                 self._busy -= 1
                 self._idle.notify_all()
 
-    def drain(self, within=DRAIN_WITHIN):
+    def drain(self, within: float = DRAIN_WITHIN) -> None:
         """Wait until no request is under way, then end the fleet."""
         with self._idle:
             self._idle.wait_for(lambda: self._busy == 0, within)
         self.stop()
 
-    def stop(self):
+    def stop(self) -> None:
         """End the fleet."""
         for variant in [*self.variants.values(), *self.shadows]:
             variant.stop()
@@ -75,7 +76,7 @@ class Fleet:
         """Return how many copies its shadows run."""
         return sum(len(shadow.servers) for shadow in self.shadows)
 
-    def instances(self):
+    def instances(self) -> int:
         """Return how many copies the configuration asks for."""
         variants = [*self.config["ProductionVariants"], *self.config.get("ShadowProductionVariants", [])]
         return sum(variant.get("InitialInstanceCount", 1) for variant in variants)

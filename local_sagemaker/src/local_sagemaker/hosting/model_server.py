@@ -59,7 +59,7 @@ class Reply:
     content_type: str = "text/plain"
     custom_attributes: str = ""
 
-    def text(self):
+    def text(self) -> str:
         """Return the answer as text, whatever it is."""
         return self.body.decode("utf-8", "replace")
 
@@ -97,7 +97,7 @@ class ModelServer:
     def __exit__(self, *_):
         self.stop()
 
-    def unpack(self, model_data):
+    def unpack(self, model_data: str) -> None:
         """Fetch the model archive and lay it out as a container would find it."""
         archive = self._cloud.storage.download(model_data, self.folder / "model.tar.gz")
         try:
@@ -113,7 +113,7 @@ class ModelServer:
         if missing:
             raise ServingFailed(f"The packages of requirements.txt cannot be installed: {', '.join(missing)}.")
 
-    def launch(self, within=LOAD_WITHIN):
+    def launch(self, within: float = LOAD_WITHIN) -> None:
         """Start the processes and return when the model is loaded and answers."""
         self._note.unlink(missing_ok=True)
         self._socket.unlink(missing_ok=True)
@@ -140,7 +140,13 @@ class ModelServer:
         if not self._watcher.is_alive() and threading.current_thread() is not self._watcher:
             self._watcher.start()
 
-    def invoke(self, body, content_type=None, accept=None, custom_attributes=None):
+    def invoke(
+        self,
+        body: bytes,
+        content_type: str | None = None,
+        accept: str | None = None,
+        custom_attributes: str | None = None,
+    ) -> Reply:
         """Send a request to the model and return its `Reply`."""
         if (content_type or "").lower().startswith(FORMS):  # the model server would take them apart
             return Reply(400, b"Send the input as the body, not as a form.")
@@ -153,12 +159,12 @@ class ModelServer:
                 self._busy -= 1
                 self._idle.notify_all()
 
-    def drain(self, within):
+    def drain(self, within: float) -> None:
         """Wait until no request is under way."""
         with self._idle:
             self._idle.wait_for(lambda: self._busy == 0, within)
 
-    def stop(self):
+    def stop(self) -> None:
         """End the server and remove its folder."""
         self._stopped.set()
         self._ready.clear()

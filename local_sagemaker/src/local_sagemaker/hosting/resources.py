@@ -1,9 +1,16 @@
 """Models, endpoint configurations and endpoints, created, described, changed and deleted."""
 
+from typing import TYPE_CHECKING, Any
+
 from local_sagemaker.control import roles
 from local_sagemaker.control.api import ApiError, operation
 from local_sagemaker.control.metrics import COMPARE
 from local_sagemaker.hosting.images import handler_of
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+
+Json = dict[str, Any]
 
 STATISTICS = ("Sum", "Average", "Minimum", "Maximum", "SampleCount")
 # Members of a model, a configuration or a variant that would need machinery that is not here.
@@ -21,7 +28,7 @@ REFUSED = {
 
 
 @operation
-def create_model(cloud, request):
+def create_model(cloud: "Cloud", request: Json) -> Json:
     """File a model after checking its role, its image and its archive."""
     containers = request.get("Containers") or [request[k] for k in ["PrimaryContainer"] if k in request]
     if len(containers) != 1:
@@ -41,25 +48,26 @@ def create_model(cloud, request):
 
 
 @operation
-def describe_model(cloud, request):
+def describe_model(cloud: "Cloud", request: Json) -> Json:
     """Return a model's record."""
     return _models(cloud).get(request["ModelName"])
 
 
 @operation
-def list_models(cloud, request):
+def list_models(cloud: "Cloud", request: Json) -> Json:
     """List models."""
     return _models(cloud).list(request, "Models")
 
 
 @operation
-def delete_model(cloud, request):
+def delete_model(cloud: "Cloud", request: Json) -> Json:
     """Delete a model; endpoints that run it go on."""
     _models(cloud).delete(request["ModelName"])
+    return {}
 
 
 @operation
-def create_endpoint_config(cloud, request):
+def create_endpoint_config(cloud: "Cloud", request: Json) -> Json:
     """File an endpoint configuration after checking its variants."""
     shadows = request.get("ShadowProductionVariants", [])
     names = [variant["VariantName"] for variant in [*request["ProductionVariants"], *shadows]]
@@ -80,25 +88,26 @@ def create_endpoint_config(cloud, request):
 
 
 @operation
-def describe_endpoint_config(cloud, request):
+def describe_endpoint_config(cloud: "Cloud", request: Json) -> Json:
     """Return a configuration's record."""
     return _configs(cloud).get(request["EndpointConfigName"])
 
 
 @operation
-def list_endpoint_configs(cloud, request):
+def list_endpoint_configs(cloud: "Cloud", request: Json) -> Json:
     """List endpoint configurations."""
     return _configs(cloud).list(request, "EndpointConfigs")
 
 
 @operation
-def delete_endpoint_config(cloud, request):
+def delete_endpoint_config(cloud: "Cloud", request: Json) -> Json:
     """Delete a configuration; endpoints that were made from it go on."""
     _configs(cloud).delete(request["EndpointConfigName"])
+    return {}
 
 
 @operation
-def create_endpoint(cloud, request):
+def create_endpoint(cloud: "Cloud", request: Json) -> Json:
     """Start an endpoint."""
     config = _configs(cloud).get(request["EndpointConfigName"])
     name, table = request["EndpointName"], cloud.hosting.table
@@ -113,7 +122,7 @@ def create_endpoint(cloud, request):
 
 
 @operation
-def describe_endpoint(cloud, request):
+def describe_endpoint(cloud: "Cloud", request: Json) -> Json:
     """Return an endpoint's record and what its fleet does."""
     record = cloud.hosting.table.get(request["EndpointName"])
     capture = record.get("DataCaptureConfig")
@@ -125,13 +134,13 @@ def describe_endpoint(cloud, request):
 
 
 @operation
-def list_endpoints(cloud, request):
+def list_endpoints(cloud: "Cloud", request: Json) -> Json:
     """List endpoints."""
     return cloud.hosting.table.list(request, "Endpoints")
 
 
 @operation
-def update_endpoint(cloud, request):
+def update_endpoint(cloud: "Cloud", request: Json) -> Json:
     """Replace what an endpoint runs, without a gap."""
     record = _settled(cloud, request["EndpointName"])
     config = _configs(cloud).get(request["EndpointConfigName"])
@@ -152,7 +161,7 @@ def update_endpoint(cloud, request):
 
 
 @operation
-def update_endpoint_weights_and_capacities(cloud, request):
+def update_endpoint_weights_and_capacities(cloud: "Cloud", request: Json) -> Json:
     """Change how much traffic variants get and how many copies they run."""
     record = _settled(cloud, request["EndpointName"])
     cloud.hosting.scale(record["EndpointName"], request["DesiredWeightsAndCapacities"])
@@ -160,11 +169,12 @@ def update_endpoint_weights_and_capacities(cloud, request):
 
 
 @operation
-def delete_endpoint(cloud, request):
+def delete_endpoint(cloud: "Cloud", request: Json) -> Json:
     """End an endpoint."""
     record = cloud.hosting.table.get(request["EndpointName"])
     if record["EndpointStatus"] != "Deleting":
         cloud.hosting.delete(record["EndpointName"])
+    return {}
 
 
 def _models(cloud):

@@ -1,9 +1,15 @@
 """InvokeEndpoint, from a signed request to a model server and back."""
 
 import re
+from typing import TYPE_CHECKING
 
 from local_sagemaker.errors import ApiError
 from local_sagemaker.hosting.model_server import BODY_LIMIT, ServerDown
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+    from local_sagemaker.gate.signature import Caller, Request
+
 
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 PASSED_ON = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes")
@@ -35,7 +41,9 @@ class ModelError(ApiError):
         self.members = {"OriginalStatusCode": reply.status, "OriginalMessage": message, "LogStreamArn": group}
 
 
-def answer(cloud, caller, request, name, kind):
+def answer(
+    cloud: "Cloud", caller: "Caller", request: "Request", name: str, kind: str
+) -> tuple[int, dict[str, str], bytes]:
     """Answer a POST to /endpoints/NAME/invocations."""
     if not NAME.fullmatch(name):
         raise ApiError("ValidationError", f"{name[:100]} is not the name of an endpoint.")

@@ -7,13 +7,14 @@ import re
 import shutil
 import subprocess
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local_sagemaker.hosting.images import handler_of
 from local_sagemaker.hosting.model_server import LOAD_WITHIN, ModelServer
 
 if TYPE_CHECKING:
-    pass
+    from local_sagemaker.control.cloud import Cloud
 
 # One small heap, no second compiler: the server only hands bytes from a socket to a worker.
 JVM = ["-Xmx192m", "-XX:MaxDirectMemorySize=128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xss512k"]
@@ -23,12 +24,12 @@ JVM_FROM_24 = ["--sun-misc-unsafe-memory-access=allow", "--enable-native-access=
 class Serving:
     """Starts model servers."""
 
-    def __init__(self, cloud):
+    def __init__(self, cloud: "Cloud") -> None:
         self.cloud = cloud
         self._numbers = itertools.count(1)
 
     @cached_property
-    def java(self):
+    def java(self) -> list[str]:
         """The command that runs Java, or nothing: the system's, else the one that pip installed.
 
         LOCAL_SAGEMAKER_JAVA names another one; `none` does without.
@@ -36,13 +37,24 @@ class Serving:
         wish = os.environ.get("LOCAL_SAGEMAKER_JAVA", "java")
         for candidate in (wish, _bundled_java() if wish == "java" else ""):
             path = shutil.which(candidate) if candidate else None
-            found = path and subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
-            version = re.search(r'version "(\d+)', found.stderr) if found else None
+            if not path:
+                continue
+            found = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
+            version = re.search(r'version "(\d+)', found.stderr)
             if version:
                 return [path, *JVM, *(JVM_FROM_24 if int(version[1]) >= 24 else [])]
         return []
 
-    def start(self, model_data, image, environment=None, *, name="model", log_file=None, within=LOAD_WITHIN):
+    def start(
+        self,
+        model_data: str,
+        image: str,
+        environment: dict[str, str] | None = None,
+        *,
+        name: str = "model",
+        log_file: Path | None = None,
+        within: float = LOAD_WITHIN,
+    ) -> ModelServer:
         """Start a server for the archive at an s3:// address and return it when the model is loaded and answers.
 
         A model that cannot be loaded raises `ServingFailed` with the reason. Leave it with `stop()` or a `with` block.

@@ -5,7 +5,7 @@ import threading
 import time
 
 from local_sagemaker.control.logs import LogStream
-from local_sagemaker.hosting.model_server import LOAD_WITHIN, ServerDown
+from local_sagemaker.hosting.model_server import LOAD_WITHIN, Reply, ServerDown
 
 NUMBERS = itertools.count(1)  # of variants, for their logs
 DRAIN_WITHIN = 60  # seconds that a copy has to finish what it began
@@ -26,11 +26,11 @@ class Variant:
         self._turn, self._stream, self._writing = 0, None, threading.Lock()
 
     @property
-    def dimensions(self):
+    def dimensions(self) -> dict[str, str]:
         """What CloudWatch files the variant's metrics under."""
         return {"EndpointName": self.endpoint, "VariantName": self.name}
 
-    def scale(self, count):
+    def scale(self, count: int) -> None:
         """Start or stop copies until `count` run."""
         self.cloud.hosting.writing.add(self)
         self.log_file.parent.mkdir(exist_ok=True)
@@ -49,7 +49,7 @@ class Variant:
             )
             self.servers = [*self.servers, server]
 
-    def invoke(self, body, headers):
+    def invoke(self, body: bytes, headers: list[str | None]) -> Reply:
         """Send a request to the next copy and count it."""
         self._turn += 1
         began, status = time.monotonic(), 503
@@ -68,7 +68,7 @@ class Variant:
         finally:
             self.cloud.metrics.invocation(self.dimensions, status, time.monotonic() - began)
 
-    def stop(self):
+    def stop(self) -> None:
         """End all copies."""
         servers, self.servers = self.servers, []
         for server in servers:
@@ -76,7 +76,7 @@ class Variant:
         self.cloud.hosting.writing.discard(self)
         self.write(last=True)
 
-    def write(self, last=False):
+    def write(self, last: bool = False) -> None:
         """Copy what the models wrote to CloudWatch Logs."""
         with self._writing:
             if self.log_file.exists():

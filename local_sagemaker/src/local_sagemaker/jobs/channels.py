@@ -8,9 +8,17 @@ import struct
 import threading
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.control.refusals import invalid, refuse
 from local_sagemaker.jobs import store
+from local_sagemaker.jobs.store import Item
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+
+Json = dict[str, Any]
 
 CHUNK = 1 << 20
 
@@ -21,13 +29,13 @@ class Channel:
 
     entry: dict
     mode: str
-    items: list
+    items: list[Item]
 
     @property
-    def name(self):
+    def name(self) -> str:
         return self.entry["ChannelName"]
 
-    def config(self):
+    def config(self) -> dict[str, str]:
         """Return what /opt/ml/input/config/inputdataconfig.json says of the channel."""
         return {
             "TrainingInputMode": self.mode,
@@ -37,14 +45,14 @@ class Channel:
             "RecordWrapperType": self.entry.get("RecordWrapperType", "None"),
         } | ({"ContentType": self.entry["ContentType"]} if "ContentType" in self.entry else {})
 
-    def share(self, host, hosts):
+    def share(self, host: int, hosts: int) -> list[Item]:
         """Return the objects that one host gets."""
         return store.shard(self.items, self.entry["DataSource"]["S3DataSource"], host, hosts)
 
 
-def resolve(cloud, request):
+def resolve(cloud: "Cloud", request: Json) -> list[Channel]:
     """Return the channels of a training request; data that is not there, or not simulated, is refused."""
-    channels = []
+    channels: list[Channel] = []
     for entry in request.get("InputDataConfig", []):
         name = entry["ChannelName"]
         if name in [channel.name for channel in channels]:
@@ -70,7 +78,7 @@ def resolve(cloud, request):
     return channels
 
 
-def deliver(cloud, channel, folder, host, hosts):
+def deliver(cloud: "Cloud", channel: Channel, folder: Path, host: int, hosts: int) -> "Pipe | None":
     """Put one host's share of a channel in place; return the pipe that feeds it, if it is one.
 
     FastFile promises a script what File does, whole files in a folder; here they are copied before it starts too.
@@ -98,7 +106,7 @@ class Pipe(threading.Thread):
     def _path(self, epoch):
         return self.folder / f"{self.channel.name}_{epoch}"
 
-    def run(self):
+    def run(self) -> None:
         epoch = 0
         while (target := self._reader(epoch)) is not None:
             os.mkfifo(self._path(epoch + 1))
@@ -136,7 +144,7 @@ class Pipe(threading.Thread):
                 yield from body
 
 
-def record(data):
+def record(data: bytes) -> bytes:
     """Return one object as a RecordIO record: a magic number, the length, the data, padding to four bytes."""
     return struct.pack("<II", 0xCED7230A, len(data)) + data + b"\0" * (-len(data) % 4)
 

@@ -16,6 +16,7 @@ import uuid
 from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from io import BytesIO
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -24,6 +25,11 @@ from local_sagemaker.control.api import ApiError, operation
 from local_sagemaker.control.refusals import invalid, refuse
 from local_sagemaker.jobs import store
 from local_sagemaker.jobs.work import Work
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+
+Json = dict[str, Any]
 
 TAG = "gluon-lessons:labels"
 NOT_HERE = {
@@ -36,22 +42,22 @@ NOT_HERE = {
 
 
 @operation
-def create_labeling_job(cloud, request):
+def create_labeling_job(cloud: "Cloud", request: Json) -> Json:
     return Labeling.create(cloud, request)
 
 
 @operation
-def describe_labeling_job(cloud, request):
+def describe_labeling_job(cloud: "Cloud", request: Json) -> Json:
     return Labeling.describe(cloud, request)
 
 
 @operation
-def list_labeling_jobs(cloud, request):
+def list_labeling_jobs(cloud: "Cloud", request: Json) -> Json:
     return Labeling.table(cloud).list(request, "LabelingJobSummaryList")
 
 
 @operation
-def stop_labeling_job(cloud, request):
+def stop_labeling_job(cloud: "Cloud", request: Json) -> Json:
     return Labeling.halt(cloud, request)
 
 
@@ -72,7 +78,7 @@ class Labeling(Work):
         self.place = store.join(request["OutputConfig"]["S3OutputPath"], self.name, "manifests/output/output.manifest")
         self.lines, self.labelled, self.failed = [], 0, 0
 
-    def check(self):
+    def check(self) -> None:
         request = self.request
         refuse(request, NOT_HERE)
         roles.require(self.cloud, request["RoleArn"])
@@ -116,7 +122,7 @@ class Labeling(Work):
                 f'{uri} must be JSON such as {{"labels": [{{"label": "dog"}}, {{"label": "cat"}}]}}.'
             ) from None
 
-    def about(self):
+    def about(self) -> Json:
         task = self.request["HumanTaskConfig"]
         return {
             "LabelCounters": self.counters(),
@@ -126,7 +132,7 @@ class Labeling(Work):
             "PreHumanTaskLambdaArn": task["PreHumanTaskLambdaArn"],
         }
 
-    def counters(self):
+    def counters(self) -> dict[str, int]:
         return {
             "TotalLabeled": self.labelled,
             "HumanLabeled": self.labelled,
@@ -135,7 +141,7 @@ class Labeling(Work):
             "Unlabeled": len(self.entries) - self.labelled - self.failed,
         }
 
-    def run(self):
+    def run(self) -> tuple[str, Json]:
         limits, status = self.request.get("StoppingConditions", {}), "Completed"
         most = limits.get("MaxPercentageOfInputDatasetLabeled", 100) * len(self.entries) // 100
         most = min(limits.get("MaxHumanLabeledObjectCount", most), most)

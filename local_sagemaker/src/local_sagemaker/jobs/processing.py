@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.control import roles
 from local_sagemaker.control.api import operation
@@ -12,6 +13,11 @@ from local_sagemaker.jobs import opt_ml, store
 from local_sagemaker.jobs.images import check_image
 from local_sagemaker.jobs.opt_ml import OptMl
 from local_sagemaker.jobs.work import Work
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+
+Json = dict[str, Any]
 
 LOGS = "/aws/sagemaker/ProcessingJobs"
 NOT_HERE = {
@@ -24,27 +30,27 @@ NOT_HERE = {
 
 
 @operation
-def create_processing_job(cloud, request):
+def create_processing_job(cloud: "Cloud", request: Json) -> Json:
     return Processing.create(cloud, request)
 
 
 @operation
-def describe_processing_job(cloud, request):
+def describe_processing_job(cloud: "Cloud", request: Json) -> Json:
     return Processing.describe(cloud, request)
 
 
 @operation
-def list_processing_jobs(cloud, request):
+def list_processing_jobs(cloud: "Cloud", request: Json) -> Json:
     return Processing.table(cloud).list(request, "ProcessingJobSummaries")
 
 
 @operation
-def stop_processing_job(cloud, request):
+def stop_processing_job(cloud: "Cloud", request: Json) -> Json:
     return Processing.halt(cloud, request)
 
 
 @operation
-def delete_processing_job(cloud, request):
+def delete_processing_job(cloud: "Cloud", request: Json) -> Json:
     return Processing.delete(cloud, request)
 
 
@@ -60,7 +66,7 @@ class Processing(Work):
         self.outputs = request.get("ProcessingOutputConfig", {}).get("Outputs", [])
         self.limit = request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86400)
 
-    def check(self):
+    def check(self) -> None:
         refuse(self.request, NOT_HERE)
         roles.require(self.cloud, self.request["RoleArn"])
         check_image(self.request["AppSpecification"]["ImageUri"])
@@ -104,7 +110,7 @@ class Processing(Work):
         opt_ml.check(place["LocalPath"])
         return place
 
-    def run(self):
+    def run(self) -> tuple[str, Json]:
         count, born = self.request["ProcessingResources"]["ClusterConfig"]["InstanceCount"], int(time.time())
         names = [f"algo-{number}" for number in range(1, count + 1)]
         self.hosts = [

@@ -4,8 +4,14 @@ import json
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 from local_sagemaker.errors import ApiError
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -17,11 +23,11 @@ class Item:
     name: str
 
     @property
-    def uri(self):
+    def uri(self) -> str:
         return f"s3://{self.bucket}/{self.key}"
 
 
-def select(cloud, uri, kind="S3Prefix"):
+def select(cloud: "Cloud", uri: str, kind: str = "S3Prefix") -> list[Item]:
     """Return the objects that an S3 data source names, by prefix or by manifest; none at all is refused."""
     items = _listed(cloud, uri) if kind == "S3Prefix" else list(_from_manifest(cloud, uri))
     if not items:
@@ -68,19 +74,19 @@ def _safe(name):
     return str(PurePosixPath(*(part for part in name.split("/") if part not in ("", ".", ".."))))
 
 
-def shard(items, source, host, hosts):
+def shard(items: list[Item], source: Json, host: int, hosts: int) -> list[Item]:
     """Return the objects that one of several hosts gets."""
     distribution = source.get("S3DataDistributionType", "FullyReplicated")
     return items[host::hosts] if distribution == "ShardedByS3Key" else items
 
 
-def read(cloud, uri, what="data"):
+def read(cloud: "Cloud", uri: str, what: str = "data") -> bytes:
     """Return the bytes at an S3 address."""
     bucket, key = cloud.storage.require_object(uri, what)
     return cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
 
 
-def download(cloud, items, folder):
+def download(cloud: "Cloud", items: list[Item], folder: Path) -> None:
     """Copy objects into a folder."""
     for item in items:
         path = Path(folder, item.name)
@@ -88,7 +94,7 @@ def download(cloud, items, folder):
         cloud.client("s3").download_file(item.bucket, item.key, str(path))
 
 
-def upload(cloud, folder, uri):
+def upload(cloud: "Cloud", folder: Path, uri: str) -> None:
     """Copy every file of a folder to below an S3 address."""
     bucket, prefix = cloud.storage.require_bucket(uri)
     for path in files(folder):
@@ -96,7 +102,7 @@ def upload(cloud, folder, uri):
         cloud.client("s3").upload_file(str(path), bucket, key)
 
 
-def archive(cloud, folders, path, uri):
+def archive(cloud: "Cloud", folders: list[Path], path: Path, uri: str) -> None:
     """Pack folders into one .tar.gz, the later ones winning, and store it at an S3 address."""
     members = {file.relative_to(folder).as_posix(): file for folder in folders for file in files(folder)}
     with tarfile.open(path, "w:gz", compresslevel=1) as tar:
@@ -106,11 +112,11 @@ def archive(cloud, folders, path, uri):
     cloud.client("s3").upload_file(str(path), bucket, key)
 
 
-def files(folder):
+def files(folder: Path) -> list[Path]:
     """Return the files under a folder in a stable order; links that lead nowhere are left out."""
     return sorted(path for path in Path(folder).rglob("*") if path.is_file())
 
 
-def join(uri, *parts):
+def join(uri: str, *parts: str) -> str:
     """Return an S3 address below another."""
     return "/".join([uri.rstrip("/"), *parts])

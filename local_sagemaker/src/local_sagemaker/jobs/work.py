@@ -4,12 +4,18 @@ import logging
 import shutil
 import threading
 from datetime import UTC, datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from botocore.exceptions import ClientError
 
 from local_sagemaker.control.api import ApiError
 from local_sagemaker.control.refusals import invalid
+
+if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+    from local_sagemaker.control.tables import Table
+
+Json = dict[str, Any]
 
 FINISHED = ("Completed", "Failed", "Stopped")
 
@@ -17,24 +23,26 @@ FINISHED = ("Completed", "Failed", "Stopped")
 class Work:
     """A job of one kind. A kind has a `table`, may `check` its request, and does its work in `run`."""
 
-    kind = "..."  # as in its ARN: training-job
-    prefix = "..."  # as in the names of its members: TrainingJob
-    missing = taken = None  # what to say of an unknown name and of one that exists
+    kind: str  # as in its ARN: training-job
+    prefix: str  # as in the names of its members: TrainingJob
+    missing: str | None = None  # what to say of an unknown name
+    taken: str | None = None  # what to say of one that exists
     unknown = "ValidationException"  # the class of the error for an unknown name
-    ended = None  # the member that tells when it ended
-    halting: ClassVar = {}  # what changes at once, beside the status, when it is told to stop
+    ended: str | None = None  # the member that tells when it ended
+    halting: ClassVar[Json] = {}  # what changes at once, beside the status, when it is told to stop
 
-    def __init__(self, cloud, request):
+    def __init__(self, cloud: "Cloud", request: Json) -> None:
         self.cloud, self.request = cloud, request
-        self.name, self.arn = request[f"{self.prefix}Name"], None
+        self.name = request[f"{self.prefix}Name"]
+        self.arn = ""  # known when it has been created
         self.stop, self.lock = threading.Event(), threading.Lock()
 
     @classmethod
-    def table(cls, cloud):
+    def table(cls, cloud: "Cloud") -> "Table":
         return cloud.table(cls.kind, missing=cls.missing, taken=cls.taken)
 
     @classmethod
-    def create(cls, cloud, request, **fields):
+    def create(cls, cloud: "Cloud", request: Json, **fields: Any) -> Json:
         """Answer a Create operation: refuse what cannot run, and start what can."""
         work = cls(cloud, request)
         work.check()
@@ -51,18 +59,18 @@ class Work:
         return {f"{cls.prefix}Arn": work.arn}
 
     @classmethod
-    def describe(cls, cloud, request):
+    def describe(cls, cloud: "Cloud", request: Json) -> Json:
         """Answer a Describe operation."""
         return cls.table(cloud).get(request[f"{cls.prefix}Name"], error=cls.unknown)
 
     @classmethod
-    def halt(cls, cloud, request):
+    def halt(cls, cloud: "Cloud", request: Json) -> Json:
         """Answer a Stop operation."""
         cls.describe(cloud, request)["_work"].ask_to_stop()
         return {}
 
     @classmethod
-    def delete(cls, cloud, request):
+    def delete(cls, cloud: "Cloud", request: Json) -> Json:
         """Answer a Delete operation."""
         record = cls.describe(cloud, request)
         if record[f"{cls.prefix}Status"] not in FINISHED:
@@ -72,25 +80,25 @@ class Work:
         cls.table(cloud).delete(record[f"{cls.prefix}Name"])
         return {}
 
-    def check(self):
+    def check(self) -> None:
         """Refuse what AWS refuses and what is not simulated here."""
 
-    def about(self):
+    def about(self) -> Json:
         """Return what a Describe answer says beside the request, from the start."""
         return {}
 
-    def run(self):
+    def run(self) -> tuple[str, Json]:
         """Do the work; return the status it ended with and the members that tell of it."""
         raise NotImplementedError
 
-    def over(self):
+    def over(self) -> bool:
         """Return whether the job is to stop."""
         return self.stop.is_set() or self.cloud.stopping.is_set()
 
-    def update(self, **fields):
+    def update(self, **fields: Any) -> None:
         self.table(self.cloud).update(self.name, **fields)
 
-    def ask_to_stop(self):
+    def ask_to_stop(self) -> None:
         with self.lock:
             status = self.table(self.cloud).get(self.name)[f"{self.prefix}Status"]
             if status in FINISHED:
@@ -112,7 +120,7 @@ class Work:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.settle(status, **fields)
 
-    def settle(self, status, **fields):
+    def settle(self, status: str, **fields: Any) -> None:
         """Write how the job ended."""
         if self.ended:
             fields = {self.ended: datetime.now(UTC)} | fields

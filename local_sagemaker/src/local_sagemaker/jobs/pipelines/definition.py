@@ -22,7 +22,7 @@ class Kind:
     longest: int = 63
 
     @property
-    def member(self):
+    def member(self) -> str:
         return self.name or f"{self.noun}Name"
 
 

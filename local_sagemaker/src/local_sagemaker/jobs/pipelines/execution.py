@@ -68,11 +68,11 @@ class Execution:
             raise invalid(f"The pipeline has no parameter {', '.join(sorted(given))}.")
         return values
 
-    def start(self):
+    def start(self) -> None:
         self.waiting = [Step(definition) for definition in self.definition["Steps"]]
         threading.Thread(target=self._guarded, name=self.id, daemon=True).start()
 
-    def retry(self):
+    def retry(self) -> None:
         """Run again what did not succeed."""
         again = [step for step in self.steps.values() if step.status != "Succeeded"]
         self.stop.clear()
@@ -81,7 +81,7 @@ class Execution:
         self.waiting += [Step(step.definition) for step in again]
         threading.Thread(target=self._guarded, name=self.id, daemon=True).start()
 
-    def ask_to_stop(self):
+    def ask_to_stop(self) -> None:
         with self.lock:
             status = executions(self.cloud).get(self.id)["PipelineExecutionStatus"]
             if status in FINISHED:

@@ -12,13 +12,17 @@ from local_sagemaker.jobs.pipelines.execution import Execution
 from local_sagemaker.jobs.pipelines.records import FINISHED, execution, executions, executions_of, pipeline, pipelines
 
 if TYPE_CHECKING:
+    from local_sagemaker.control.cloud import Cloud
+
+
+if TYPE_CHECKING:
     pass
 
 Json = dict[str, Any]
 
 
 @operation
-def create_pipeline(cloud, request):
+def create_pipeline(cloud: "Cloud", request: Json) -> Json:
     fields = _checked(cloud, request)
     if "PipelineDefinition" not in fields:
         raise invalid("PipelineDefinition is missing; it says which steps to run.")
@@ -27,27 +31,27 @@ def create_pipeline(cloud, request):
 
 
 @operation
-def update_pipeline(cloud, request):
+def update_pipeline(cloud: "Cloud", request: Json) -> Json:
     record = pipeline(cloud, request["PipelineName"])
     pipelines(cloud).update(record["PipelineName"], **_checked(cloud, {"RoleArn": record["RoleArn"]} | request))
     return {"PipelineArn": record["PipelineArn"]}
 
 
 @operation
-def describe_pipeline(cloud, request):
+def describe_pipeline(cloud: "Cloud", request: Json) -> Json:
     refuse(request, {"PipelineVersionId": "leave it out", "PipelineVersionAlias": "leave it out"})
     return pipeline(cloud, request["PipelineName"])
 
 
 @operation
-def list_pipelines(cloud, request):
+def list_pipelines(cloud: "Cloud", request: Json) -> Json:
     prefix, records = request.get("PipelineNamePrefix", ""), pipelines(cloud).all()
     wanted = [record for record in records if record["PipelineName"].startswith(prefix)]
     return page(_times(request), "PipelineSummaries", wanted, "Pipeline")
 
 
 @operation
-def delete_pipeline(cloud, request):
+def delete_pipeline(cloud: "Cloud", request: Json) -> Json:
     record = pipeline(cloud, request["PipelineName"])
     if any(e["PipelineExecutionStatus"] not in FINISHED for e in executions_of(cloud, record)):
         raise ApiError("ConflictException", "The pipeline has an execution that runs; stop it or wait for its end.")
@@ -56,7 +60,7 @@ def delete_pipeline(cloud, request):
 
 
 @operation
-def start_pipeline_execution(cloud, request):
+def start_pipeline_execution(cloud: "Cloud", request: Json) -> Json:
     refuse(
         request,
         {
@@ -87,18 +91,18 @@ def start_pipeline_execution(cloud, request):
 
 
 @operation
-def describe_pipeline_execution(cloud, request):
+def describe_pipeline_execution(cloud: "Cloud", request: Json) -> Json:
     return execution(cloud, request)
 
 
 @operation
-def list_pipeline_executions(cloud, request):
+def list_pipeline_executions(cloud: "Cloud", request: Json) -> Json:
     records = executions_of(cloud, pipeline(cloud, request["PipelineName"]))
     return page(_times(request), "PipelineExecutionSummaries", records, "PipelineExecution")
 
 
 @operation
-def list_pipeline_execution_steps(cloud, request):
+def list_pipeline_execution_steps(cloud: "Cloud", request: Json) -> Json:
     if "PipelineExecutionArn" not in request:
         raise invalid("PipelineExecutionArn is missing.")
     steps = [step.summary() for step in list(execution(cloud, request)["_run"].steps.values())]
@@ -106,26 +110,26 @@ def list_pipeline_execution_steps(cloud, request):
 
 
 @operation
-def describe_pipeline_definition_for_execution(cloud, request):
+def describe_pipeline_definition_for_execution(cloud: "Cloud", request: Json) -> Json:
     record = execution(cloud, request)
     return {"PipelineDefinition": record["_run"].text, "CreationTime": record["CreationTime"]}
 
 
 @operation
-def list_pipeline_parameters_for_execution(cloud, request):
+def list_pipeline_parameters_for_execution(cloud: "Cloud", request: Json) -> Json:
     given = execution(cloud, request)["_run"].given
     return {"PipelineParameters": [{"Name": name, "Value": value} for name, value in given.items()]}
 
 
 @operation
-def stop_pipeline_execution(cloud, request):
+def stop_pipeline_execution(cloud: "Cloud", request: Json) -> Json:
     record = execution(cloud, request)
     record["_run"].ask_to_stop()
     return {"PipelineExecutionArn": record["PipelineExecutionArn"]}
 
 
 @operation
-def retry_pipeline_execution(cloud, request):
+def retry_pipeline_execution(cloud: "Cloud", request: Json) -> Json:
     record = execution(cloud, request)
     if record["PipelineExecutionStatus"] not in ("Failed", "Stopped"):
         raise invalid("Only an execution that failed or was stopped can be retried.")

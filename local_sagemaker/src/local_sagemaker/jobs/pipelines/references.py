@@ -2,9 +2,12 @@
 
 import json
 import re
+from typing import Any
 
 from local_sagemaker.control.refusals import invalid
 from local_sagemaker.jobs import store
+
+Json = dict[str, Any]
 
 PART = re.compile(r"""\.?([^.\[\]]+)|\[(\d+)\]|\[['"]([^'"]*)['"]\]""")
 COMPARISONS = {
@@ -16,7 +19,7 @@ COMPARISONS = {
 }
 
 
-def parts(path):
+def parts(path: str) -> list[str | int]:
     """Split `A.B[0]['c']` into ["A", "B", 0, "c"]."""
     found, position = [], 0
     while position < len(path):
@@ -29,7 +32,7 @@ def parts(path):
     return found
 
 
-def follow(value, names, path):
+def follow(value: Any, names: list[Any], path: str) -> Any:
     """Return what a path leads to in a described job or a JSON document; a path that leads nowhere is refused."""
     for name in names:
         if isinstance(value, list) and isinstance(name, str):
@@ -45,7 +48,7 @@ def follow(value, names, path):
     return value
 
 
-def needed(value):
+def needed(value: Any) -> set[str]:
     """Return the names of the steps that a part of a definition refers to."""
     if isinstance(value, list):
         return set().union(*map(needed, value))
@@ -53,7 +56,7 @@ def needed(value):
         return set()
     found = set().union(*map(needed, value.values()))
     if isinstance(value.get("Get"), str) and value["Get"].startswith("Steps."):
-        found.add(parts(value["Get"])[1])
+        found.add(str(parts(value["Get"])[1]))
     return found
 
 
@@ -66,7 +69,7 @@ class Resolver:
         self.execution = execution  # {name: value}
         self.steps = steps  # {name: (definition, description)} of the steps that have ended
 
-    def fill(self, value):
+    def fill(self, value: Any) -> Any:
         """Return a part of the definition with every reference replaced by its value."""
         if isinstance(value, list):
             return [self.fill(item) for item in value]
@@ -81,7 +84,7 @@ class Resolver:
             return self._json(value["Std:JsonGet"])
         return {key: self.fill(item) for key, item in value.items()}
 
-    def holds(self, condition):
+    def holds(self, condition: Json) -> bool:
         """Return whether a condition is true."""
         kind = condition["Type"]
         if kind == "Not":

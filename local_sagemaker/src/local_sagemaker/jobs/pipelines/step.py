@@ -1,6 +1,7 @@
 """One step of an execution."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from local_sagemaker.jobs.pipelines.definition import waits_for
 
@@ -14,10 +15,10 @@ class Step:
         self.began = self.ended = self.job = self.reason = None
         self.status, self.metadata, self.description = "Executing", {}, {}
 
-    def end(self, status, reason=None):
+    def end(self, status: str, reason: str | None = None) -> None:
         self.status, self.reason, self.ended = status, reason, datetime.now(UTC)
 
-    def summary(self):
+    def summary(self) -> dict[str, Any]:
         return {
             "StepName": self.name,
             "StepDisplayName": self.definition.get("DisplayName"),

@@ -5,6 +5,7 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from local_sagemaker.control.logs import LogStream
 from local_sagemaker.daemon.processes import Process
@@ -15,6 +16,8 @@ from local_sagemaker.jobs.training.checkpoints import Checkpoints
 from local_sagemaker.jobs.training.limits import Clock
 from local_sagemaker.jobs.training.metrics import JobMetrics
 from local_sagemaker.jobs.work import FINISHED, Work
+
+Json = dict[str, Any]
 
 LOGS = "/aws/sagemaker/TrainingJobs"
 # A spot training job whose Environment has this is interrupted once, when it prints a line that contains the value: AWS
@@ -47,17 +50,17 @@ class Training(Work):
         super().__init__(cloud, body)
         self.interrupted, self.failed, self.began = False, None, None
 
-    def check(self):
+    def check(self) -> None:
         request.check(self.cloud, self.request)
         self.inputs = channels.resolve(self.cloud, self.request)
         spot = self.request.get("EnableManagedSpotTraining", False)
         self.interrupt_at = self.request.get("Environment", {}).get(INTERRUPT) if spot else None
         self.metrics = JobMetrics(self.cloud, self.name, request.metric_definitions(self.request))
 
-    def about(self):
+    def about(self) -> Json:
         return {"SecondaryStatus": "Starting", "SecondaryStatusTransitions": []}
 
-    def run(self):
+    def run(self) -> tuple[str, Json]:
         count = self.request["ResourceConfig"]["InstanceCount"]
         self._phase("Starting", "Preparing the instances for training")
         born = int(time.time())
@@ -189,7 +192,7 @@ class Training(Work):
     def _transitions(self):
         return self.table(self.cloud).get(self.name)["SecondaryStatusTransitions"]
 
-    def settle(self, status, **fields):
+    def settle(self, status: str, **fields: Any) -> None:
         self._phase(status, fields.get("FailureReason", f"Training job {status.lower()}"))
         *past, last = self._transitions()
         if self.began:

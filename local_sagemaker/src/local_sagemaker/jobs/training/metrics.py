@@ -20,11 +20,11 @@ class JobMetrics:
 
     def read(self, lines: list[str]) -> list[dict[str, Any]]:
         """Look for every metric in every line."""
-        found = []
+        found: list[dict[str, Any]] = []
         for line in lines:
             for name, pattern in self.patterns:
                 match = pattern.search(line)
-                value = _number(match.group(1) if match and pattern.groups else None)
+                value = _number((match.group(1) or "") if match and pattern.groups else "")
                 if value is not None:
                     found.append({"MetricName": name, "Value": value, "Timestamp": datetime.now(UTC)})
         for entry in found:
@@ -36,8 +36,8 @@ class JobMetrics:
         return found
 
 
-def _number(text: str | None) -> float | None:
-    with contextlib.suppress(TypeError, ValueError):
+def _number(text: str) -> float | None:
+    with contextlib.suppress(ValueError):
         value = float(text)
         return value if math.isfinite(value) else None
     return None

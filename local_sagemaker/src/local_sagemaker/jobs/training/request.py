@@ -67,7 +67,8 @@ def is_scripted(request: Json) -> bool:
 def metric_definitions(request: Json) -> list[dict[str, str]]:
     """Return the metrics of a training request; SageMaker knows those of its own algorithms."""
     algorithm = request["AlgorithmSpecification"]
-    own = request.get("HyperParameters", request.get("StaticHyperParameters", {})).get("sagemaker_program")
+    parameters: Json = request.get("HyperParameters") or request.get("StaticHyperParameters") or {}
+    own = parameters.get("sagemaker_program")
     built_in = not own and not algorithm.get("ContainerEntrypoint")
     return algorithm.get("MetricDefinitions") or (boosting.DEFINITIONS if built_in else [])
 

@@ -76,11 +76,11 @@ class Processing:
         if self.active:
             self.reads, self.writes = _format(content_type, "ContentType"), _format(accept, "Accept")
 
-    def before(self, record):
+    def before(self, record: bytes) -> bytes:
         """Return what the model gets of a record."""
         return _write(self.input(_read(record, self.reads)), self.reads)
 
-    def after(self, record, answer):
+    def after(self, record: bytes, answer: bytes) -> bytes:
         """Return what is kept of the record and the model's answer to it."""
         result = _read(answer, self.writes)
         if self.join:

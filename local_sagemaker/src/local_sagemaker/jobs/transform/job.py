@@ -5,13 +5,16 @@ import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any
 
 from local_sagemaker.control.logs import LogStream
 from local_sagemaker.control.refusals import invalid, refuse
-from local_sagemaker.hosting.model_server import ServerDown, ServingFailed
+from local_sagemaker.hosting.model_server import ModelServer, ServerDown, ServingFailed
 from local_sagemaker.jobs import store
 from local_sagemaker.jobs.transform.filters import Processing
 from local_sagemaker.jobs.work import Work
+
+Json = dict[str, Any]
 
 LOGS = "/aws/sagemaker/TransformJobs"
 LARGEST = 6  # megabytes in one request, what the model servers here take
@@ -45,7 +48,7 @@ class Transform(Work):
         self.retries = request.get("ModelClientConfig", {}).get("InvocationsMaxRetries", 3)
         self.errors = []
 
-    def check(self):
+    def check(self) -> None:
         refuse(self.request, NOT_HERE)
         model = self.cloud.call("DescribeModel", {"ModelName": self.request["ModelName"]})
         self.container = model["PrimaryContainer"]
@@ -66,8 +69,8 @@ class Transform(Work):
         self.cloud.storage.require_bucket(self.output["S3OutputPath"])
         self.items = store.select(self.cloud, source["S3Uri"], source["S3DataType"])
 
-    def run(self):
-        servers = []
+    def run(self) -> tuple[str, Json]:
+        servers: list[ModelServer] = []
         try:
             return self._run(servers)
         except ServingFailed as error:

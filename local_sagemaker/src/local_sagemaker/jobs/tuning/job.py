@@ -3,6 +3,7 @@
 import time
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from local_sagemaker.control.refusals import invalid, refuse
 from local_sagemaker.errors import ApiError
@@ -11,6 +12,8 @@ from local_sagemaker.jobs.training.job import Training
 from local_sagemaker.jobs.training.request import metric_definitions
 from local_sagemaker.jobs.tuning import search
 from local_sagemaker.jobs.work import FINISHED, Work
+
+Json = dict[str, Any]
 
 PATIENCE = 5  # training jobs that may fail before the first that succeeds, as on AWS
 NOT_HERE = {
@@ -51,7 +54,7 @@ class Tuning(Work):
         self.definition = request.get("TrainingJobDefinition", {})
         self.trials, self.best = [], None
 
-    def check(self):
+    def check(self) -> None:
         refuse(self.request, NOT_HERE)
         config = self.config
         if not self.definition:
@@ -74,9 +77,10 @@ class Tuning(Work):
             )
         ranges = config.get("ParameterRanges") or self.definition.get("HyperParameterRanges", {})
         self.parameters = search.ranges(ranges)
-        self.strategy = search.STRATEGIES[config["Strategy"]](self.parameters, config.get("RandomSeed"))
+        strategy = search.STRATEGIES[config["Strategy"]]
+        self.strategy: search.Strategy = strategy(self.parameters, config.get("RandomSeed"))
         limits = config["ResourceLimits"]
-        self.most = limits.get("MaxNumberOfTrainingJobs") or getattr(self.strategy, "size", None)
+        self.most: int = limits.get("MaxNumberOfTrainingJobs") or getattr(self.strategy, "size", 0)
         if not self.most:
             raise invalid("ResourceLimits.MaxNumberOfTrainingJobs is missing; it says when to end.")
         self.parallel = limits["MaxParallelTrainingJobs"]
@@ -85,11 +89,11 @@ class Tuning(Work):
         )
         Training(self.cloud, sample).check()
 
-    def about(self):
+    def about(self) -> Json:
         wanted = {name: self.config[name] for name in ("Strategy", "ResourceLimits")}
         return wanted | self.counters()
 
-    def run(self):
+    def run(self) -> tuple[str, Json]:
         target = self.config.get("TuningJobCompletionCriteria", {}).get("TargetObjectiveMetricValue")
         exhausted = False
         while True:
@@ -169,10 +173,10 @@ class Tuning(Work):
                 return
             trial.status = "Stopping"
 
-    def summary(self, trial):
+    def summary(self, trial: Trial) -> Json:
         """Return a training job as tuning answers describe it."""
         record = Training.table(self.cloud).get(trial.name)
-        summary = {
+        summary: Json = {
             name: record[name]
             for name in (
                 "TrainingJobName",
@@ -194,7 +198,7 @@ class Tuning(Work):
             summary["ObjectiveStatus"] = "Failed"
         return summary
 
-    def counters(self):
+    def counters(self) -> Json:
         """Return the counters and the best training job of a Describe answer."""
         states = [trial.status for trial in self.trials]
         ended = [trial for trial in self.trials if trial.status in FINISHED]

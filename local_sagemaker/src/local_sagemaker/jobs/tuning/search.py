@@ -8,9 +8,13 @@ import itertools
 import math
 import random
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from local_sagemaker.control.refusals import invalid
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Number:
     scale: str
     whole: bool
 
-    def value(self, position):
+    def value(self, position: float) -> str:
         """Return what a training job gets for a position between 0 and 1."""
         if self.scale == "Logarithmic":
             value = math.exp(math.log(self.low) + position * (math.log(self.high) - math.log(self.low)))
@@ -34,7 +38,7 @@ class Number:
         value = min(max(value, self.low), self.high)
         return str(round(value)) if self.whole else repr(float(f"{value:.12g}"))
 
-    def coordinates(self, position):
+    def coordinates(self, position: float) -> list[float]:
         return [position]
 
 
@@ -43,18 +47,18 @@ class Choice:
     """A list of values that have no order."""
 
     name: str
-    values: tuple
+    values: tuple[str, ...]
 
-    def value(self, position):
+    def value(self, position: float) -> str:
         return self.values[min(int(position * len(self.values)), len(self.values) - 1)]
 
-    def coordinates(self, position):
+    def coordinates(self, position: float) -> list[float]:
         """Return one coordinate a value, so that all values are equally far apart."""
         chosen = self.value(position)
         return [float(value == chosen) / math.sqrt(2) for value in self.values]
 
 
-def ranges(request):
+def ranges(request: Json) -> list[Number | Choice]:
     """Return the parameters of a ParameterRanges structure; a range that is none is refused."""
     if request.get("AutoParameters"):
         raise invalid("AutoParameters are not simulated here; give every hyperparameter a range.")
@@ -89,7 +93,7 @@ def _number(entry, whole):
     return Number(name, low, high, scale, whole)
 
 
-def hyperparameters(parameters, point):
+def hyperparameters(parameters: list[Number | Choice], point: Sequence[float]) -> dict[str, str]:
     """Return the hyperparameters that a point stands for."""
     return {parameter.name: parameter.value(position) for parameter, position in zip(parameters, point, strict=True)}
 
@@ -100,18 +104,18 @@ class Random:
     def __init__(self, parameters, seed):
         self.parameters, self.random, self.tried = parameters, random.Random(seed), set()
 
-    def next(self, seen):
+    def next(self, seen: list[tuple[tuple[float, ...], float | None]]) -> tuple[float, ...] | None:
         """Return the next point; `seen` lists (point, value), where None is a job that has not ended yet."""
         return self.take(self.draw())
 
-    def draw(self):
+    def draw(self) -> tuple[float, ...]:
         for _ in range(100):
             point = tuple(self.random.random() for _ in self.parameters)
             if tuple(hyperparameters(self.parameters, point).values()) not in self.tried:
                 break
         return point
 
-    def take(self, point):
+    def take(self, point: tuple[float, ...]) -> tuple[float, ...]:
         self.tried.add(tuple(hyperparameters(self.parameters, point).values()))
         return point
 
@@ -126,7 +130,7 @@ class Grid:
         self.size = math.prod(sizes)
         self.points = itertools.product(*[[(i + 0.5) / size for i in range(size)] for size in sizes])
 
-    def next(self, seen):
+    def next(self, seen: list[tuple[tuple[float, ...], float | None]]) -> tuple[float, ...] | None:
         return next(self.points, None)
 
 
@@ -139,7 +143,7 @@ class Bayesian:
     def __init__(self, parameters, seed):
         self.parameters, self.seed, self.fallback = parameters, seed, Random(parameters, seed)
 
-    def next(self, seen):
+    def next(self, seen: list[tuple[tuple[float, ...], float | None]]) -> tuple[float, ...] | None:
         known = [(point, value) for point, value in seen if value is not None]
         if len(known) < self.first:
             return self.fallback.next(seen)
@@ -174,4 +178,5 @@ class Bayesian:
         return [coordinate for parameter, position in pairs for coordinate in parameter.coordinates(position)]
 
 
-STRATEGIES = {"Random": Random, "Grid": Grid, "Bayesian": Bayesian}
+Strategy = Random | Grid | Bayesian
+STRATEGIES: dict[str, type[Strategy]] = {"Random": Random, "Grid": Grid, "Bayesian": Bayesian}
