@@ -73,7 +73,8 @@ def start(owner: int | None = None) -> "State":
         lives = state.is_held(home / state.LOCK)
         if not lives and state.foreign():
             raise LocalSageMakerError(
-                f"A local SageMaker of another version still runs; end it with `kill {state.foreign()}` and start again."
+                f"A local SageMaker of another version still runs; end it with `kill {state.foreign()}` "
+                "and start again."
             )
         if owner is None:
             (home / "owners" / "stay").touch()

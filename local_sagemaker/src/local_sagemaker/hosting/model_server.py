@@ -12,12 +12,16 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 import urllib3
 
 from local_sagemaker.hosting import requirements
 from local_sagemaker.hosting.unix_http import UnixPool
+
+if TYPE_CHECKING:
+    from local_sagemaker.daemon.processes import Process
 
 log = logging.getLogger("local_sagemaker")
 
@@ -84,7 +88,7 @@ class ModelServer:
             "LOCAL_SAGEMAKER_HANDLER": handler,
             "LOCAL_SAGEMAKER_FAILURE_NOTE": str(self._note),
         }
-        self._process = None
+        self._started: Process | None = None
         self._ready, self._stopped = threading.Event(), threading.Event()
         self._busy, self._idle = 0, threading.Condition()
         self._answered = 0.0  # when it last did
@@ -117,7 +121,7 @@ class ModelServer:
         """Start the processes and return when the model is loaded and answers."""
         self._note.unlink(missing_ok=True)
         self._socket.unlink(missing_ok=True)
-        self._process = self._cloud.spawn(
+        self._started = self._cloud.spawn(
             self._java_command() if self._serving.java else self._plain_command(),
             env=self._environment,
             cwd=self.folder,
@@ -168,8 +172,8 @@ class ModelServer:
         """End the server and remove its folder."""
         self._stopped.set()
         self._ready.clear()
-        if self._process:
-            self._process.stop(grace=0)
+        if self._started:
+            self._started.stop(grace=0)
         if self._watcher.is_alive():
             self._watcher.join()
             self._process.stop(grace=0)  # one that the watcher started meanwhile
@@ -209,8 +213,15 @@ class ModelServer:
             response.headers.get("X-Amzn-SageMaker-Custom-Attributes", ""),
         )
 
+    @property
+    def _process(self) -> "Process":
+        assert self._started is not None, "it has not been launched"
+        return self._started
+
     def _java_command(self):
-        site = Path(importlib.util.find_spec("mms").origin).parent.parent
+        package = importlib.util.find_spec("mms")
+        assert package and package.origin  # it is a dependency
+        site = Path(package.origin).parent.parent
         settings = self.folder / "server.properties"
         address = f"unix:{self._socket}"
         lines = {**SERVER, "inference_address": address, "management_address": address}

@@ -86,12 +86,13 @@ class Labeling(Work):
         if self.attribute.endswith("-metadata"):
             raise invalid("LabelAttributeName must not end with -metadata; that name holds what is known of the label.")
         task = request["HumanTaskConfig"].get("PreHumanTaskLambdaArn", "").rpartition(":")[2]
-        self.annotate = {"PRE-ImageMultiClass": self._class, "PRE-BoundingBox": self._boxes}.get(task)
-        if not self.annotate:
+        annotate = {"PRE-ImageMultiClass": self._class, "PRE-BoundingBox": self._boxes}.get(task)
+        if not annotate:
             raise invalid(
                 f"The task {task or 'without PreHumanTaskLambdaArn'} is not simulated here; use PRE-ImageMultiClass "
-                "(one class a picture) or PRE-BoundingBox."
+                "(one class per picture) or PRE-BoundingBox."
             )
+        self.annotate = annotate
         tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
         if TAG not in tags:
             raise invalid(

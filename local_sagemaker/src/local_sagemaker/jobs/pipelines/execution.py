@@ -6,7 +6,9 @@ import random
 import string
 import threading
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 from local_sagemaker.control import model_registry
 from local_sagemaker.control.refusals import invalid
@@ -16,7 +18,7 @@ from local_sagemaker.jobs.pipelines.records import FINISHED, executions
 from local_sagemaker.jobs.pipelines.references import Resolver
 from local_sagemaker.jobs.pipelines.step import Step
 
-CASTS = {
+CASTS: dict[str, Callable[[str], Any]] = {
     "String": str,
     "Integer": int,
     "Float": float,

@@ -113,8 +113,8 @@ class Resolver:
         else:
             _, step, _, name = parts(function["PropertyFile"]["Get"])
             definition, description = self.steps[step]
-            file = follow(definition.get("PropertyFiles", []), [name], name)
-            output = follow(description["ProcessingOutputConfig"]["Outputs"], [file["OutputName"]], name)
+            file = follow(definition.get("PropertyFiles", []), [name], str(name))
+            output = follow(description["ProcessingOutputConfig"]["Outputs"], [file["OutputName"]], str(name))
             uri = store.join(output["S3Output"]["S3Uri"], file["FilePath"])
         try:
             document = json.loads(store.read(self.cloud, uri))

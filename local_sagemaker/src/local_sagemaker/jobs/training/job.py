@@ -3,7 +3,7 @@
 import math
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,9 +31,13 @@ class Host:
 
     name: str
     stream: LogStream
-    folder: OptMl | None = None
+    folder: OptMl = field(init=False)  # a new one for every attempt
     process: Process | None = None
     checkpoints: Checkpoints | None = None
+
+    def status(self) -> int | None:
+        """Return the exit status of its process, or None while that runs."""
+        return self.process.poll() if self.process else None
 
 
 class Training(Work):
@@ -48,7 +52,9 @@ class Training(Work):
 
     def __init__(self, cloud, body):
         super().__init__(cloud, body)
-        self.interrupted, self.failed, self.began = False, None, None
+        self.interrupted = False
+        self.failed: Host | None = None
+        self.began: datetime | None = None
 
     def check(self) -> None:
         request.check(self.cloud, self.request)
@@ -118,7 +124,7 @@ class Training(Work):
     def _watch(self, clock):
         """Follow the hosts until all have ended well, one has not, or somebody or some limit ends them."""
         while True:
-            states = [host.process.poll() for host in self.hosts]
+            states = [host.status() for host in self.hosts]
             self.failed = next((host for host, state in zip(self.hosts, states, strict=True) if state), None)
             over = self.failed or None not in states
             for host in self.hosts:
@@ -164,8 +170,8 @@ class Training(Work):
         data = [folder.path("/opt/ml/output/data") for folder in folders]
         if any(store.files(part) for part in data):
             store.archive(self.cloud, data, self.folder / "output.tar.gz", store.join(place, "output.tar.gz"))
-        if outcome == "Failed":
-            return {"FailureReason": toolkit.failure(self.failed.folder, self.failed.process.poll())}
+        if self.failed:
+            return {"FailureReason": toolkit.failure(self.failed.folder, self.failed.status() or 1)}
         model = [folder.path("/opt/ml/model") for folder in folders]
         if output.get("CompressionType") == "NONE":
             for part in model:
