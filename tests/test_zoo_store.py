@@ -143,6 +143,38 @@ class TestLoading:
         assert store.obtain(NAME)[0].read_bytes() == old_content
         assert len(host.asked) == asked + 1
 
+    def test_what_came_first_must_come_again(self, original, host):
+        path, provenance = store.obtain(NAME)
+        assert provenance.source_sha256 == hashlib.sha256(original.exported).hexdigest()
+        path.write_bytes(b"damaged")
+        assert store.obtain(NAME)[0].read_bytes() != b"damaged"
+        record = path.with_suffix(".json")
+        record.write_text(record.read_text().replace(provenance.source_sha256, "a" * 64))
+        path.write_bytes(b"damaged")
+        again = store.obtain(NAME)[1]
+        assert ".zip" in again.origin and provenance.recipe != again.recipe  # the next source, not another file
+
+    def test_a_source_known_in_part_says_so(self, original, world):
+        sha256 = hashlib.sha256(original.exported).hexdigest()
+        source = world["networks"][NAME]["sources"][0]
+        del source["sha1"]
+        source["sha256"] = sha256[:8]
+        catalogue.entry.cache_clear()
+        provenance = zoo.load(NAME).provenance
+        assert "of whose SHA-256 8 of 64 digits are published" in str(provenance)
+        assert provenance.source_sha256 == sha256
+
+    def test_a_file_in_the_cache_is_not_taken_without_its_hash(self, original, world, host):
+        """Nor by a hash that the store forgets to pass on."""
+        source = world["networks"][NAME]["sources"][1]
+        del source["sha1"]
+        source["sha256"] = "0" * 64
+        world["networks"][NAME]["sources"] = [source]
+        catalogue.entry.cache_clear()
+        (cache.folder("models") / source["member"]).write_bytes(original.saved)
+        with pytest.raises(store.NoWeights, match="wrong hash"):
+            zoo.load(NAME)
+
     def test_a_file_that_gluoncv_fetched_in_better_days_is_used(self, original, world, host):
         host.files.clear()
         del world["networks"][NAME]["sources"][0]
@@ -413,6 +445,27 @@ class TestCommands:
         assert "mine.params, brought by hand" in str(network.provenance) and "licence unknown" in str(
             network.provenance
         )
+
+    @pytest.mark.parametrize("shape", [(3,), (3, 3, 3, 3), (24, 24)])
+    def test_a_converter_that_meets_other_shapes_is_one_sentence(self, world, tmp_path, monkeypatch, shape):
+        supplied = tmp_path / "mine.params"
+        mx.nd.save(str(supplied), {"weight": mx.nd.ones(shape)})
+        world["networks"][NAME]["sources"][0]["converter"] = "made_here"
+        catalogue.entry.cache_clear()
+
+        class Module:
+            build = staticmethod(lambda classes, *_: get_model(NAME, classes=len(classes)))
+
+            @staticmethod
+            def convert(tensors):
+                turned = tensors["weight"].transpose(3, 2, 0, 1)
+                return dict.fromkeys(get_model(NAME)._collect_params_with_prefix(), turned)
+
+        monkeypatch.setattr(store, "_network_module", lambda name: Module)
+        with pytest.raises(
+            store.NoWeights, match=r"mine\.params does not hold .*: its tensors"
+        ):
+            by_hand.take(supplied, NAME)
 
     def test_import_of_what_does_not_fit(self, tmp_path):
         brought = tmp_path / "mine.params"

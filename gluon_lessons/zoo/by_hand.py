@@ -47,11 +47,11 @@ def take(path: Path, name: str | None = None) -> list[tuple[Path, Provenance]]:
 def _recognised(file: Path, entries: list[Entry]) -> Iterator[tuple[Path, Provenance]]:
     """Make the parameter files of the first network whose source this file is, packed or not."""
     folder = cache.folder("models")
-    hashes, packed = (cache.digest(file), cache.digest(file, "sha1")), set(fetch.contents(file))
+    sha256, sha1, packed = cache.digest(file), cache.digest(file, "sha1"), set(fetch.contents(file))
     with tempfile.TemporaryDirectory(dir=folder, prefix=".brought.") as temporary:
         for entry in entries:
             for source in entry.sources:
-                right = any(found.startswith(source.hash) for found in hashes)
+                right = sha256.startswith(source.sha256) and sha1.startswith(source.sha1)
                 path = _unpacked(file, source, right, packed, Path(temporary))
                 if path:
                     origin = f"{file.name}, brought by hand, the same as from {source}"
@@ -90,7 +90,4 @@ def _on_trust(file: Path, entry: Entry) -> tuple[Path, Provenance]:
     converter = next((source.converter for source in entry.sources if source.reader == reader), "")
     source = Source(kind="file", sha256=sha256, reader=reader, converter=converter, licence="unknown")
     with cache.lock(folder / entry.name), cache.explained(folder / entry.name):
-        try:
-            return store.make(entry, source, file, folder, f"{file.name}, brought by hand (SHA-256 {sha256[:8]})")
-        except KeyError as error:
-            raise NoWeights(f"{file.name} does not hold the weights of {entry.name}: it has no {error}.") from error
+        return store.make(entry, source, file, folder, f"{file.name}, brought by hand (SHA-256 {sha256[:8]})")

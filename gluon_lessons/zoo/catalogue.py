@@ -54,6 +54,13 @@ class Source:
         return self.sha256 or self.sha1
 
     @property
+    def known_in_part(self) -> str:
+        """What a person should know where the publisher gives only the beginning of a hash; else nothing."""
+        if self.sha1 or len(self.sha256) in (0, 64):
+            return ""
+        return f" (of whose SHA-256 {len(self.sha256)} of 64 digits are published; the rest is as first fetched)"
+
+    @property
     def recipe(self) -> str:
         """The same as long as the same file is turned into parameters in the same way."""
         return f"{self.hash} {self.member} {self.reader} {self.converter or 'same_layers'} {self.edition}"

