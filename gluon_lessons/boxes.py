@@ -1,4 +1,4 @@
-"""The box room: the arithmetic of boxes, and the way from what an SSD computes to what it found, in plain NumPy.
+"""The arithmetic of boxes, and the way from what an SSD computes to what it shows, in plain NumPy.
 
 A box is (left, top, right, bottom). GluonCV's SSD ends with the same steps, on all 38,000 candidates; taking first what
 is sure enough gives the same boxes and saves most of that work.
@@ -14,7 +14,7 @@ MOST = 100
 
 
 class SSDBody(mx.gluon.HybridBlock):
-    """An SSD up to its last layer, sharing its parameters: for each anchor, class probabilities and four offsets."""
+    """An SSD up to its last steps, sharing its parameters: for each anchor, class probabilities and four offsets."""
 
     def __init__(self, ssd):
         super().__init__()
@@ -41,10 +41,10 @@ def anchors(ssd, height: int, width: int) -> np.ndarray:
     return np.concatenate([anchor.asnumpy().reshape(-1, 4) for anchor in generated])
 
 
-def decode(offsets: np.ndarray, begun: np.ndarray) -> np.ndarray:
+def decode(offsets: np.ndarray, anchor_boxes: np.ndarray) -> np.ndarray:
     """Anchors shifted and grown as an SSD says, as boxes."""
     shift_x, shift_y, grow_x, grow_y = (offsets * DEVIATIONS).T
-    x, y, width, height = begun.T
+    x, y, width, height = anchor_boxes.T
     centre_x, centre_y = x + shift_x * width, y + shift_y * height
     half_width, half_height = np.exp(grow_x) * width / 2, np.exp(grow_y) * height / 2
     return np.stack(
@@ -76,13 +76,15 @@ def nms(boxes: np.ndarray, scores: np.ndarray, kinds: np.ndarray, overlap: float
     return np.array(kept, int)
 
 
-def found(probabilities, offsets, begun, threshold: float, overlap: float):
-    """What an SSD found in one picture: class numbers, scores and boxes in pixels of its input, the surest first."""
+def detections(
+    probabilities: np.ndarray, offsets: np.ndarray, anchor_boxes: np.ndarray, threshold: float, overlap: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What an SSD shows in one picture: class numbers, scores and boxes in pixels of its input, the surest first."""
     scores = probabilities[:, 1:]
     rows, kinds = np.nonzero(scores >= max(threshold, LEAST_SCORE))
     scores = scores[rows, kinds]
     best = np.argsort(-scores, kind="stable")[:CANDIDATES]
     rows, kinds, scores = rows[best], kinds[best], scores[best]
-    corners = decode(offsets[rows], begun[rows])
+    corners = decode(offsets[rows], anchor_boxes[rows])
     kept = nms(corners, scores, kinds, overlap)[:MOST]
     return kinds[kept], scores[kept], corners[kept]

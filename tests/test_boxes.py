@@ -28,12 +28,14 @@ def test_iou_is_mxnets():
 
 def test_decoding_is_mxnets():
     random = np.random.default_rng(2)
-    offsets, begun = (
+    offsets, anchors = (
         random.normal(0, 1, (40, 4)),
         np.concatenate([random.uniform(0, 300, (40, 2)), random.uniform(10, 90, (40, 2))], 1),
     )
-    theirs = mx.nd.contrib.box_decode(mx.nd.array([offsets]), mx.nd.array([begun]), *boxes.DEVIATIONS, format="center")
-    assert np.allclose(boxes.decode(offsets, begun), theirs.asnumpy()[0], atol=1e-3)
+    expected = mx.nd.contrib.box_decode(
+        mx.nd.array([offsets]), mx.nd.array([anchors]), *boxes.DEVIATIONS, format="center"
+    )
+    assert np.allclose(boxes.decode(offsets, anchors), expected.asnumpy()[0], atol=1e-3)
     still = boxes.decode(np.zeros((1, 4)), np.array([[50, 60, 20, 10]]))
     assert np.allclose(still, [[40, 55, 60, 65]])
 
@@ -62,11 +64,11 @@ def test_suppression_is_mxnets(overlap):
 def test_what_is_not_sure_enough_costs_nothing_and_changes_nothing():
     random = np.random.default_rng(4)
     probabilities = random.dirichlet(np.full(4, 0.3), 50)
-    begun = np.concatenate([random.uniform(0, 300, (50, 2)), random.uniform(40, 90, (50, 2))], 1)
+    anchors = np.concatenate([random.uniform(0, 300, (50, 2)), random.uniform(40, 90, (50, 2))], 1)
     offsets = random.normal(0, 0.3, (50, 4))
-    everything = boxes.found(probabilities, offsets, begun, 0.0, 0.45)
+    everything = boxes.detections(probabilities, offsets, anchors, 0.0, 0.45)
     for threshold in (0.3, 0.7):
-        kinds, scores, corners = boxes.found(probabilities, offsets, begun, threshold, 0.45)
+        kinds, scores, corners = boxes.detections(probabilities, offsets, anchors, threshold, 0.45)
         sure = everything[1] >= threshold
         assert 0 < len(scores) < len(everything[1])
         for part, whole in zip((kinds, scores, corners), everything, strict=True):

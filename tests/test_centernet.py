@@ -83,7 +83,7 @@ def test_the_detections_are_the_originals_whoever_reads_them_off_the_maps(networ
     assert kinds.shape == (100, 1) and scores.shape == (100, 1) and boxes.shape == (100, 4)
     _compare((kinds[:, 0], scores[:, 0], boxes), theirs, 100)
     heat, distances = (output.asnumpy()[0] for output in network.net.maps(x))
-    quick = centernet.found(heat, distances, threshold=0.1)
+    quick = centernet.detections(heat, distances, threshold=0.1)
     assert len(quick[0]) == sure.sum() > 0
     _compare(quick, theirs[sure], sure.sum())
 
@@ -169,11 +169,11 @@ def test_centres_are_read_off_made_maps():
     heat[0, 2, 5] = 0.7  # another class may have its own at the same place
     heat[0, 0, 0] = 0.6  # in the corner
     distances[:, 2, 5], distances[:, 0, 0] = (1, 2, 3, 4), (0, 0, 8, 8)
-    kinds, scores, boxes = centernet.found(heat, distances, 0.5)
+    kinds, scores, boxes = centernet.detections(heat, distances, 0.5)
     assert kinds.tolist() == [1, 0, 0]
     np.testing.assert_allclose(scores, [0.9, 0.7, 0.6])
     np.testing.assert_allclose(boxes, [[19, 6, 23, 12], [19, 6, 23, 12], [0, 0, 8, 8]])
-    assert centernet.found(heat, distances, 0.95)[2].shape == (0, 4)
+    assert centernet.detections(heat, distances, 0.95)[2].shape == (0, 4)
 
 
 def test_a_batch_gives_each_picture_its_own_boxes(network):

@@ -175,7 +175,7 @@ class TestLoading:
         with pytest.raises(store.NoWeights, match="wrong hash"):
             zoo.load(NAME)
 
-    def test_a_file_that_gluoncv_fetched_in_better_days_is_used(self, original, world, host):
+    def test_a_file_that_gluoncv_fetched_in_while_its_host_answered_is_used(self, original, world, host):
         host.files.clear()
         del world["networks"][NAME]["sources"][0]
         member = world["networks"][NAME]["sources"][0]["member"]
@@ -462,9 +462,7 @@ class TestCommands:
                 return dict.fromkeys(get_model(NAME)._collect_params_with_prefix(), turned)
 
         monkeypatch.setattr(store, "_network_module", lambda name: Module)
-        with pytest.raises(
-            store.NoWeights, match=r"mine\.params does not hold .*: its tensors"
-        ):
+        with pytest.raises(store.NoWeights, match=r"mine\.params does not hold .*: its tensors"):
             by_hand.take(supplied, NAME)
 
     def test_import_of_what_does_not_fit(self, tmp_path):

@@ -2,7 +2,7 @@
 
 from gluon_lessons.errors import LessonError
 from gluon_lessons.zoo.families.detector import Detector, fields
-from gluon_lessons.zoo.networks.centernet_mobilenetv3 import found
+from gluon_lessons.zoo.networks.centernet_mobilenetv3 import detections
 
 
 class CenterNet(Detector):
@@ -16,7 +16,7 @@ class CenterNet(Detector):
     def decode(self, outputs, network, seen, size, *, threshold: float = 0.5, overlap: float | None = None):
         if overlap is not None:
             raise LessonError(f"{network.entry.name} finds each thing once: leave the overlap out, or take an SSD.")
-        classes, scores, corners = found(*(output.asnumpy() for output in outputs), threshold)
+        classes, scores, corners = detections(*(output.asnumpy() for output in outputs), threshold)
         return fields(network.entry, classes, scores, corners, seen, size)
 
 

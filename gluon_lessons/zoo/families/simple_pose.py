@@ -45,8 +45,8 @@ class SimplePose(Family):
         """For each person the network's input, and the corner and the sides of the window that it shows."""
         photo = photos.read(photo)
         detector = store.load(DETECTOR)
-        found = families.of(detector.entry).answer(photo, detector)
-        for name, box in zip(found["names"], found["boxes"], strict=True):
+        things = families.of(detector.entry).answer(photo, detector)
+        for name, box in zip(things["names"], things["boxes"], strict=True):
             if name == "person":
                 corner, sides = _window(box, entry.size)
                 yield as_input(_cut(photo, corner, sides, entry.size), self.picture(entry)), corner, sides

@@ -26,7 +26,7 @@ class SSD(Detector):
         anchors = _anchors((network.plain or network).net, *seen)
         overlap = OVERLAP if overlap is None else overlap
         chances, offsets = (output.asnumpy() for output in outputs)
-        classes, scores, corners = boxes.found(chances, offsets, anchors, threshold, overlap)
+        classes, scores, corners = boxes.detections(chances, offsets, anchors, threshold, overlap)
         return fields(network.entry, classes, scores, corners, seen, size)
 
 

@@ -208,7 +208,7 @@ class CenterNet(HybridBlock):
         return F.concat(*corners, dim=1)
 
 
-def found(heat: np.ndarray, distances: np.ndarray, threshold: float):
+def detections(heat: np.ndarray, distances: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What the maps of one picture show: class numbers, scores and boxes in pixels of the network's input.
 
     The same as the network's own last step, for things with a score of at least `threshold` only, which is quicker.
