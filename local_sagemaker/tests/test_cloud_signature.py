@@ -195,7 +195,7 @@ def test_whoever_signs_may_ask_who_they_are(cloud, guest):
 
 def test_what_moto_lacks_is_refused_plainly(cloud):
     with pytest.raises(ClientError, match="has not been implemented; use it on AWS"):
-        boto3.client("iam").simulate_custom_policy(PolicyInputList=["{}"], ActionNames=["s3:GetObject"])
+        boto3.client("iam").generate_service_last_accessed_details(Arn=cloud.role)
 
 
 def test_a_role_can_be_assumed(cloud):

@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from botocore.exceptions import ClientError
 
 from local_sagemaker import jobs
 from local_sagemaker.control import moto_bridge, shapes
@@ -90,7 +91,10 @@ def call(cloud: "Cloud", name: str, request: Json) -> Json:
         if found:
             count = f"{len(found)} validation error{'s' * (len(found) > 1)} detected"
             raise ApiError("ValidationException", f"{count}: {'; '.join(found)}")
-    answer = OPERATIONS[name](cloud, request) if kind == "real" else moto_bridge.call(cloud, name, request)
+    try:
+        answer = OPERATIONS[name](cloud, request) if kind == "real" else moto_bridge.call(cloud, name, request)
+    except ClientError as error:  # a role without the rights that the request needs
+        raise ApiError("ValidationException", error.response["Error"]["Message"]) from None
     if name.startswith("Create"):
         cloud.tags.keep(answer, request.get("Tags", []))
     return answer

@@ -1,6 +1,8 @@
 """The running local SageMaker, as operations see it: its parts, put together."""
 
+import copy
 import threading
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from local_sagemaker.control.tables import Table, Tables
 from local_sagemaker.control.tags import Tags
 from local_sagemaker.daemon import state
 from local_sagemaker.daemon.processes import Nursery
-from local_sagemaker.gate import direct
+from local_sagemaker.gate import direct, identity
 from local_sagemaker.hosting.capture import Capture
 from local_sagemaker.hosting.endpoints import Hosting
 from local_sagemaker.hosting.serving import Serving
@@ -42,7 +44,9 @@ class Cloud:
         self.endpoint_url = f"http://127.0.0.1:{port}"
         self.learner = keys
         self.stopping = threading.Event()
+        self.role, self.daemon = None, self  # see `acting`
         self._clients: dict[str, Any] = {}
+        self._sessions: dict[str, tuple[str, ...]] = {}
         self._lock = threading.RLock()
         self.tags = Tags()
         self.tables = Tables(self.arn, self.tags.drop)
@@ -69,15 +73,33 @@ class Cloud:
         """Return a boto3 client ("s3", "logs", "iam", "cloudwatch") that asks moto in this process, shared by all."""
         with self._lock:
             if service not in self._clients:
-                self._clients[service] = direct.client(service, self.region)
+                judged = self.role and service == "s3"
+                caller = partial(identity.as_role, self.role, self.account) if judged else None
+                self._clients[service] = direct.client(service, self.region, caller)
             return self._clients[service]
+
+    def acting(self, role: str | None) -> "Cloud":
+        """Return this in the name of a role: S3 is asked with the role's rights, programs get the role's keys."""
+        if not role:
+            return self
+        view = copy.copy(self)
+        view.role, view._clients = role, {}
+        view.storage, view.serving = Storage(view), copy.copy(self.serving)
+        view.serving.cloud = view
+        return view
 
     def environment(self) -> dict[str, str]:
         """Return the environment for a server or job: this one's, with the daemon's address, keys and region.
 
         On AWS each has a machine. Here they share the processors, which a thread that waits by spinning keeps.
         """
-        return state.child_environment(self.endpoint_url, self.learner, self.region) | {"OMP_WAIT_POLICY": "passive"}
+        keys = self.learner
+        if self.role:
+            with self._lock:
+                if self.role not in self._sessions:
+                    self._sessions[self.role] = identity.open_session(self.role, self.account, self.region)
+                keys = self._sessions[self.role]
+        return state.child_environment(self.endpoint_url, keys, self.region) | {"OMP_WAIT_POLICY": "passive"}
 
     def spawn(
         self, args: list[Any], *, env: dict[str, str] | None = None, cwd: Path | None = None, log: Path | None = None

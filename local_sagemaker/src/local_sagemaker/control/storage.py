@@ -24,7 +24,7 @@ class Storage:
         if parts.scheme != "s3" or not parts.netloc:
             raise ApiError("ValidationException", f"{uri} is not an S3 address; it should look like s3://bucket/key.")
         try:
-            self._cloud.client("s3").head_bucket(Bucket=parts.netloc)
+            self._cloud.daemon.client("s3").head_bucket(Bucket=parts.netloc)
         except ClientError:
             raise ApiError(
                 "ValidationException", f"Could not access S3 bucket {parts.netloc}: it does not exist."
@@ -36,7 +36,15 @@ class Storage:
         bucket, key = self.require_bucket(uri)
         try:
             self._cloud.client("s3").head_object(Bucket=bucket, Key=key)
-        except ClientError:
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "AccessDenied":
+                raise ApiError(
+                    "ValidationException",
+                    f'Could not access {what} at {uri}. Please ensure that the role "{self._cloud.role}" exists and '
+                    'that its trust relationship policy allows the action "sts:AssumeRole" for the service principal '
+                    '"sagemaker.amazonaws.com". Also ensure that the role has "s3:GetObject" permissions and that the '
+                    f"object is located in {self._cloud.region}.",
+                ) from None
             raise ApiError("ValidationException", f"Could not find {what} at {uri}.") from None
         return bucket, key
 

@@ -39,6 +39,23 @@ TRUST = {
     ],
 }
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+# What an execution role needs for everything that SageMaker does here in its name; nothing about users and keys.
+EXECUTION = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Action": ["s3:*", "sagemaker:*", "logs:*", "cloudwatch:*", "iam:GetRole"],
+            "Resource": "*",
+        },
+        {
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": "*",
+            "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        },
+    ],
+}
 
 
 def main():
@@ -119,7 +136,7 @@ def _furnish(cloud):
     key.access_key_id, key.secret_access_key = cloud.learner
     iam.access_keys[key.physical_resource_id] = key
     role = iam.create_role(ROLE, json.dumps(TRUST), "/", None, "What SageMaker may do for the lessons.", [], "3600")
-    iam.put_role_policy(ROLE, "everything", json.dumps(EVERYTHING))
+    iam.put_role_policy(ROLE, "execution", json.dumps(EXECUTION))
     bucket = f"sagemaker-{cloud.region}-{cloud.account}"
     s3_backends[cloud.account]["aws"].create_bucket(bucket, cloud.region)
     return role.arn, bucket

@@ -195,10 +195,12 @@ def unwanted():
     return [name for name in os.environ if name in FORGET or name.startswith("AWS_ENDPOINT_URL_")]
 
 
-def child_environment(url, keys, region):
-    """Return the whole environment for a process of the cloud."""
+def child_environment(url: str, keys: tuple[str, ...], region: str) -> dict[str, str]:
+    """Return the whole environment for a process that the daemon starts, with these keys and no others."""
     inherited = {name: value for name, value in os.environ.items() if name not in unwanted()}
-    return {**inherited, **environment(url, keys, region)}
+    session = {"AWS_SESSION_TOKEN": keys[2]} if len(keys) == 3 else {}
+    rest = {"AWS_SHARED_CREDENTIALS_FILE": os.devnull}  # the learner's lie in the usual one
+    return {**inherited, **environment(url, keys[:2], region), **session, **rest}
 
 
 def private(path, text):

@@ -1,7 +1,7 @@
 """Calls that moto answers, S3's and those of the services beside SageMaker."""
 
 from local_sagemaker.errors import ApiError
-from local_sagemaker.gate import backends, deletions
+from local_sagemaker.gate import backends, deletions, managed_policies, simulation
 from local_sagemaker.gate.identity import Caller
 from local_sagemaker.gate.request import Call, Request
 
@@ -22,6 +22,10 @@ def answer(call: Call, request: Request, caller: Caller | None, region: str) -> 
             headers=request.headers,
             body=request.body,
         )
+    if call.service == "iam":
+        if call.operation in simulation.OPERATIONS:
+            return simulation.answer(call.operation, call.members, backends.ACCOUNT)
+        managed_policies.load(call.operation, backends.ACCOUNT)
     if call.operation == "FilterLogEvents" and "logStreamNamePrefix" in call.members:
         # moto does not read it and would answer with the lines of all streams
         raise ApiError("ValidationException", "logStreamNamePrefix is not simulated here; use logStreamNames.")

@@ -4,8 +4,9 @@ from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
 from local_sagemaker.errors import ApiError
-from local_sagemaker.gate import backends, policy, s3
+from local_sagemaker.gate import authorization, backends, policy, s3
 from local_sagemaker.gate.identity import Caller
+from local_sagemaker.gate.permissions import Need
 from local_sagemaker.gate.request import Call, Request
 
 SPACE = "{http://s3.amazonaws.com/doc/2006-03-01/}"
@@ -53,7 +54,8 @@ def _delete(call, request, pairs, quiet, key, region):
 
 def _may(caller, bucket, key, version):
     action = s3.table()["version" if version else "object"]["DeleteObjects"]
-    return caller.verdict(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}") == policy.ALLOWED
+    need = Need(f"s3:{action}", f"arn:aws:s3:::{bucket}/{key}")
+    return authorization.decide(caller, need, backends.ACCOUNT) == policy.ALLOWED
 
 
 def _read(body):

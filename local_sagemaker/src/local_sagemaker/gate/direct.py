@@ -1,6 +1,7 @@
 """Clients that ask moto in this process: what the daemon itself does with S3, logs and the like needs no port."""
 
 import io
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import boto3
@@ -9,7 +10,7 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
 from local_sagemaker.errors import ApiError
-from local_sagemaker.gate import answers, backends, permissions, refusals, routes
+from local_sagemaker.gate import answers, authorization, backends, permissions, refusals, routes
 from local_sagemaker.gate.identity import Caller
 from local_sagemaker.gate.request import Request
 
@@ -28,10 +29,10 @@ class Raw(io.BytesIO):
             yield piece
 
 
-def client(service: str, region: str, caller: Caller | None = None):
+def client(service: str, region: str, caller: Callable[[], Caller] | None = None):
     """Return a boto3 client whose requests are answered in this process.
 
-    With a caller each request is judged by that caller's policies, as if it had come over the wire.
+    With a caller each request is judged by the policies that caller has then, as if it had come over the wire.
     """
     made = boto3.session.Session("unused", "unused", region_name=region).client(
         service, endpoint_url=f"http://{HOST}", config=CONFIG
@@ -58,8 +59,9 @@ def _answer(prepared, service, region, caller):
     call = None
     try:
         call = routes.complete(routes.route(request, service), body)
-        for need in permissions.needs(call, request, backends.ACCOUNT, region) if caller else ():
-            caller.require(need.action, need.resource, need.context)
-        return answers.answer(call, request, caller, region)
+        who = caller() if caller else None
+        for need in permissions.needs(call, request, backends.ACCOUNT, region) if who else ():
+            authorization.require(who, need, backends.ACCOUNT)
+        return answers.answer(call, request, who, region)
     except ApiError as error:
         return refusals.render(error, call.protocol if call else refusals.protocol(request, service))

@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from local_sagemaker.control import shapes
 from local_sagemaker.errors import ApiError
-from local_sagemaker.gate import answers, chunks, permissions, refusals, routes
+from local_sagemaker.gate import answers, authorization, chunks, permissions, refusals, routes
 from local_sagemaker.gate.request import Call, Request
 from local_sagemaker.gate.signature import STREAMED, Signed, verify
 from local_sagemaker.hosting import runtime
@@ -102,7 +102,7 @@ class Front:
             signed.check_body(request.body)
         call, caller, cloud = routes.complete(admission.call, request.body), signed.caller, self.cloud
         for need in permissions.needs(call, request, cloud.account, cloud.region):
-            caller.require(need.action, need.resource, need.context)
+            authorization.require(caller, need, cloud.account)
         if call.service == "sagemaker":
             return self._sagemaker(call, caller, request)
         return answers.answer(call, request, caller, cloud.region)

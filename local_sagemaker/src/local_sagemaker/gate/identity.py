@@ -13,6 +13,8 @@ from moto.sts.models import sts_backends
 from local_sagemaker.errors import ApiError
 from local_sagemaker.gate import policy
 
+YEARS = 10 * 365 * 24 * 3600  # seconds: on AWS a container asks for new keys before its keys expire
+
 
 @dataclass
 class Caller:
@@ -68,10 +70,14 @@ def identify(key: str, token: str | None, account: str, now: datetime) -> tuple[
         if _aware(session.expiration) <= now:
             raise ApiError("ExpiredTokenException", "The security token included in the request is expired", 403)
         return as_session(session, account), secret
-    name = found._owner_user_name
-    user = iam_backends[account]["aws"].get_user(name)
-    context = {"aws:username": [name], "aws:userid": [user.id], "aws:principaltype": ["User"]}
-    return _caller(user.arn, key, found.collect_policies(), user, account, context), secret
+    user = iam_backends[account]["aws"].get_user(found._owner_user_name)
+    return as_user(found.collect_policies(), user, account, key), secret
+
+
+def as_user(policies: list, user, account: str, key: str = "") -> Caller:
+    """Return the caller that a user is."""
+    context = {"aws:username": [user.name], "aws:userid": [user.id], "aws:principaltype": ["User"]}
+    return _caller(user.arn, key, policies, user, account, context)
 
 
 def as_session(session, account: str) -> Caller:
@@ -90,6 +96,12 @@ def as_role(arn: str, account: str, name: str = "SageMaker") -> Caller:
     session = f"arn:aws:sts::{account}:assumed-role/{arn.rpartition('/')[2]}/{name}"
     context = {"aws:principaltype": ["AssumedRole"]}
     return _caller(session, "", _role_policies(role, account), role, account, context)
+
+
+def open_session(arn: str, account: str, region: str) -> tuple[str, str, str]:
+    """Return the keys of a session of a role, for programs that run as long as SageMaker lets them."""
+    session = sts_backends[account]["aws"].assume_role(region, "SageMaker", arn, None, YEARS, None)
+    return session.access_key_id, session.secret_access_key, session.session_token
 
 
 def document(text: str) -> dict:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 import urllib3
 
+from local_sagemaker.control import archives
 from local_sagemaker.hosting import requirements
 from local_sagemaker.hosting.unix_http import UnixPool
 
@@ -105,8 +106,7 @@ class ModelServer:
         """Fetch the model archive and lay it out as a container would find it."""
         archive = self._cloud.storage.download(model_data, self.folder / "model.tar.gz")
         try:
-            with tarfile.open(archive) as tar:
-                tar.extractall(self.folder / "model", filter="data")
+            archives.unpack(archive, self.folder / "model")
         except (tarfile.TarError, EOFError, OSError) as error:
             raise ServingFailed(f"{model_data} is not a tar.gz archive that can be unpacked: {error}") from None
         archive.unlink()

@@ -42,7 +42,7 @@ def create_model(cloud: "Cloud", request: Json) -> Json:
     if container.get("Mode") == "MultiModel":
         raise ApiError("ValidationException", "Multi-model endpoints are not simulated here; give one model archive.")
     handler_of(container["Image"])
-    cloud.storage.require_object(container["ModelDataUrl"])
+    cloud.acting(request["ExecutionRoleArn"]).storage.require_object(container["ModelDataUrl"])
     fields = {"ExecutionRoleArn": request["ExecutionRoleArn"], "PrimaryContainer": container}
     return _models(cloud).add(request["ModelName"], EnableNetworkIsolation=False, **fields)
 

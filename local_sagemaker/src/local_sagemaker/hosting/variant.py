@@ -17,7 +17,8 @@ class Variant:
     def __init__(self, cloud, endpoint, settings):
         self.cloud, self.endpoint, self.settings = cloud, endpoint, settings
         self.name = settings["VariantName"]
-        self.container = cloud.table("model").get(settings["ModelName"])["PrimaryContainer"]
+        model = cloud.table("model").get(settings["ModelName"])
+        self.container, self.role = model["PrimaryContainer"], model["ExecutionRoleArn"]
         self.weight = settings.get("InitialVariantWeight", 1.0)
         self.credit = 0.0  # see Fleet.choose
         self.servers = []
@@ -39,7 +40,7 @@ class Variant:
             last.drain(DRAIN_WITHIN)
             last.stop()
         while len(self.servers) < count:
-            server = self.cloud.serving.start(
+            server = self.cloud.acting(self.role).serving.start(
                 self.container["ModelDataUrl"],
                 self.container["Image"],
                 self.container.get("Environment"),

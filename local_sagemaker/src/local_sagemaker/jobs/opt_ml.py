@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from local_sagemaker.control import archives
 from local_sagemaker.errors import ApiError
 
 if TYPE_CHECKING:
@@ -143,8 +144,7 @@ def localize(folder: Path | str, inside: str) -> None:
             path.write_bytes(path.read_bytes().replace(INSIDE.encode(), inside.encode()))
         elif path.name == "sourcedir.tar.gz":
             with tempfile.TemporaryDirectory() as unpacked:
-                with tarfile.open(path) as tar:
-                    tar.extractall(unpacked, filter="data")
+                archives.unpack(path, Path(unpacked))
                 localize(unpacked, inside)
                 with tarfile.open(path, "w:gz") as tar:
                     tar.add(unpacked, "")

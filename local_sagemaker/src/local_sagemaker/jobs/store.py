@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from local_sagemaker.errors import ApiError
 
 if TYPE_CHECKING:
@@ -31,13 +33,16 @@ def select(cloud: "Cloud", uri: str, kind: str = "S3Prefix") -> list[Item]:
     """Return the objects that an S3 data source names, by prefix or by manifest; none at all is refused."""
     items = _listed(cloud, uri) if kind == "S3Prefix" else list(_from_manifest(cloud, uri))
     if not items:
-        bucket = uri.removeprefix("s3://").partition("/")[0]
-        raise ApiError(
-            "ValidationException",
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
-            f'"{bucket}" exists in the selected region ({cloud.region}) and that objects exist under that S3 prefix.',
-        )
+        raise ApiError("ValidationException", f"{_nothing(cloud, uri)}.")
     return items
+
+
+def _nothing(cloud, uri):
+    bucket = uri.removeprefix("s3://").partition("/")[0]
+    return (
+        f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket '
+        f'"{bucket}" exists in the selected region ({cloud.region}) and that objects exist under that S3 prefix'
+    )
 
 
 def _listed(cloud, uri):
@@ -45,8 +50,12 @@ def _listed(cloud, uri):
     folder = f"{prefix.rstrip('/')}/" if prefix.rstrip("/") else ""
     parent = prefix.rpartition("/")[0]
     parent = f"{parent}/" if parent else ""
-    items = []
-    for page in cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+    items, role = [], f', and that the role "{cloud.role}" has "s3:ListBucket" permissions on bucket "{bucket}"'
+    try:
+        pages = list(cloud.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix))
+    except ClientError as error:
+        raise ApiError("ValidationException", f"{_nothing(cloud, uri)}{role}. {error}") from None
+    for page in pages:
         for entry in page.get("Contents", []):
             key = entry["Key"]
             if not key.endswith("/"):
@@ -90,8 +99,14 @@ def download(cloud: "Cloud", items: list[Item], folder: Path) -> None:
     """Copy objects into a folder."""
     for item in items:
         path = Path(folder, item.name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        cloud.client("s3").download_file(item.bucket, item.key, str(path))
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cloud.client("s3").download_file(item.bucket, item.key, str(path))
+        except (FileExistsError, IsADirectoryError, NotADirectoryError):
+            message = f"Data download failed: {item.uri} is an object and a folder of others; rename one of them."
+            raise ApiError("ValidationException", message) from None
+        except ClientError as error:
+            raise ApiError("ValidationException", f"Data download failed: {error}") from None
 
 
 def upload(cloud: "Cloud", folder: Path, uri: str) -> None:

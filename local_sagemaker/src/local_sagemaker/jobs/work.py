@@ -32,7 +32,7 @@ class Work:
     halting: ClassVar[Json] = {}  # what changes at once, beside the status, when it is told to stop
 
     def __init__(self, cloud: "Cloud", request: Json) -> None:
-        self.cloud, self.request = cloud, request
+        self.cloud, self.request = cloud.acting(request.get("RoleArn")), request
         self.name = request[f"{self.prefix}Name"]
         self.arn = ""  # known when it has been created
         self.stop, self.lock = threading.Event(), threading.Lock()

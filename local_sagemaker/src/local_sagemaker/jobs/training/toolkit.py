@@ -4,10 +4,10 @@ import json
 import re
 import socket
 import sys
-import tarfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from local_sagemaker.control import archives
 from local_sagemaker.guest import boosting
 from local_sagemaker.jobs import opt_ml
 from local_sagemaker.jobs.training.request import is_scripted, plain
@@ -53,8 +53,7 @@ def unpack_code(cloud: "Cloud", folder: "OptMl", request: Json) -> None:
         return
     uri = plain(request["HyperParameters"].get("sagemaker_submit_directory", ""))
     archive = cloud.storage.download(uri, folder.folder / "sourcedir.tar.gz")
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder.path("/opt/ml/code"), filter="data")
+    archives.unpack(archive, folder.path("/opt/ml/code"))
     folder.adapt(folder.path("/opt/ml/code"))
 
 

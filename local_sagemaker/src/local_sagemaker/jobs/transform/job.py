@@ -51,7 +51,7 @@ class Transform(Work):
     def check(self) -> None:
         refuse(self.request, NOT_HERE)
         model = self.cloud.call("DescribeModel", {"ModelName": self.request["ModelName"]})
-        self.container = model["PrimaryContainer"]
+        self.container, self.cloud = model["PrimaryContainer"], self.cloud.acting(model["ExecutionRoleArn"])
         if self.split not in ("None", "Line"):
             raise invalid(f"SplitType {self.split} is not simulated here; use None or Line.")
         if self.request.get("MaxPayloadInMB", 0) > LARGEST:
