@@ -330,3 +330,26 @@ def test_conditions_are_evaluated_as_iam_evaluates_them(condition, holds):
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     denial = [{"Statement": [everything, {**statement, "Effect": "Deny"}]}]
     assert judge(denial, "s3:GetObject", "arn:aws:s3:::a/b", CONTEXT) == (policy.DENIED if holds else policy.ALLOWED)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}{}",
+        '{"Statement": "x"}',
+        '{"Statement": [1]}',
+        '{"Statement": {"Effect": "Perhaps", "Action": "*", "Resource": "*", "Principal": "*"}}',
+        '{"Statement": {"Effect": "Allow", "Resource": "*", "Principal": "*"}}',
+        '{"Statement": {"Effect": "Allow", "Action": 1, "Resource": "*", "Principal": "*"}}',
+        '{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}',
+        '{"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Principal": "*", "Condition": ["x"]}}',
+    ],
+)
+def test_a_bucket_takes_no_policy_that_cannot_be_read(cloud, text):
+    s3 = boto3.client("s3")
+    with pytest.raises(ClientError, match="MalformedPolicy"):
+        s3.put_bucket_policy(Bucket=cloud.bucket, Policy=text)
+    assert s3.list_objects_v2(Bucket=cloud.bucket)

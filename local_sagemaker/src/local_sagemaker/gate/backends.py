@@ -1,5 +1,6 @@
 """Moto's part of the cloud, called in this process: one responder for each service, chosen here and never by moto."""
 
+import logging
 from functools import cache
 from importlib import import_module
 from urllib.parse import quote
@@ -8,6 +9,8 @@ from moto.core.request import Request as MotoRequest
 from werkzeug.exceptions import HTTPException
 
 from local_sagemaker.errors import ApiError
+
+log = logging.getLogger("local_sagemaker")
 
 ACCOUNT = "123456789012"  # moto's own, whatever key it sees
 NOBODY = "AKIADAEMON0000000000"  # moto wants an access key of whoever asks, the daemon too
@@ -78,5 +81,11 @@ def _run(dispatch, method, host, path, query, headers, body, credential):
         status, found, content = error.code, dict(error.get_headers()), error.get_body()
     except NotImplementedError as error:  # "The simulate_custom_policy action has not been implemented"
         raise ApiError("ValidationException", f"{error}; use it on AWS.") from None
+    except Exception:
+        # moto reads what is well-formed; AWS refuses the rest, and so does this, with less to say about it.
+        log.exception("moto: %s %s", method, url[:200])
+        raise ApiError(
+            "InvalidRequest", "The request could not be understood; `local-sagemaker logs` shows why."
+        ) from None
     content = content.encode() if isinstance(content, str) else content
     return status, {str(name): str(value) for name, value in dict(found).items()}, content

@@ -1,6 +1,7 @@
 """IAM's rules: what policies say about an action on a resource under the circumstances of a request."""
 
 import ipaddress
+import json
 import operator
 import re
 from collections.abc import Callable, Iterable
@@ -25,6 +26,28 @@ def judge(policies: Iterable[dict], action: str, resource: str, context: Context
                 return DENIED
             verdict = ALLOWED
     return verdict
+
+
+def check(text: str, principals: bool = False) -> None:
+    """Raise ValueError where a text is no policy; that of a resource names principals."""
+    found = json.loads(text)
+    if not isinstance(found, dict) or not isinstance(found.get("Statement"), list | dict):
+        raise ValueError("A policy is a JSON object with a Statement.")
+    for statement in listed(found["Statement"]):
+        if not isinstance(statement, dict) or statement.get("Effect") not in ("Allow", "Deny"):
+            raise ValueError("Each statement has an Effect, Allow or Deny.")
+        for name in ("Action", "Resource", *(["Principal"] if principals else [])):
+            if (name in statement) == (f"Not{name}" in statement):
+                raise ValueError(f"Each statement has {name} or Not{name}.")
+            if name != "Principal" and not _are_texts(statement.get(name, statement.get(f"Not{name}"))):
+                raise ValueError(f"{name} is a text or a list of texts.")
+        conditions = statement.get("Condition", {})
+        if not isinstance(conditions, dict) or not all(isinstance(keys, dict) for keys in conditions.values()):
+            raise ValueError("A Condition reads {operator: {key: value}}.")
+
+
+def _are_texts(value):
+    return all(isinstance(text, str) for text in listed(value))
 
 
 def judge_trust(document: dict, action: str, principals: dict[str, set[str]], context: Context | None = None) -> str:

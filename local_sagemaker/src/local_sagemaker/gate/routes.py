@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 import botocore.session
 
 from local_sagemaker.errors import ApiError
-from local_sagemaker.gate import s3
+from local_sagemaker.gate import policy, s3
 from local_sagemaker.gate.request import Call, Request
 from local_sagemaker.hosting.model_server import BODY_LIMIT
 
@@ -57,6 +57,8 @@ def route(request: Request, service: str) -> Call:
 
 def complete(call: Call, body: bytes) -> Call:
     """Fill in what the body of a request says: its members and, in a form, the operation."""
+    if call.operation == "PutBucketPolicy":
+        _check_policy(body.decode("utf-8", "replace"), "MalformedPolicy", principals=True)
     if call.service == "s3" or call.operation in INVOCATIONS.values():
         return call
     if call.protocol == "query":
@@ -64,6 +66,11 @@ def complete(call: Call, body: bytes) -> Call:
         call.operation = call.members.get("Action", "")
         if call.members.get("Version") != model(SERVICES[call.service]).metadata["apiVersion"]:
             raise ApiError("InvalidAction", "The Version of the API is not the one that is served.")
+        if call.operation == "AssumeRole" and "Policy" in call.members:
+            _check_policy(call.members["Policy"], "MalformedPolicyDocument")
+        for name, text in call.members.items():
+            if name.startswith("PolicyInputList.member."):
+                _check_policy(text, "InvalidInput")
         return _known(call)
     try:
         call.members = json.loads(body or b"{}")
@@ -72,6 +79,13 @@ def complete(call: Call, body: bytes) -> Call:
     if not isinstance(call.members, dict):
         raise ApiError("SerializationException", "The body must be a JSON object.")
     return call
+
+
+def _check_policy(text, code, principals=False):
+    try:
+        policy.check(text, principals)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(code, f"The policy cannot be read: {error}") from None
 
 
 def _sagemaker(request):

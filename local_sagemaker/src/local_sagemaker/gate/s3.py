@@ -63,7 +63,8 @@ def route(request: Request) -> Call:
     served = operations()[operation]
     strange = sorted(named - served["query"] - served["markers"])
     if strange or query.get("x-id", operation) != operation:
-        raise _refused(f"{operation} has no parameter {', '.join(strange) or 'x-id=' + query['x-id'][:50]}")
+        names = [repr(name[:50]) for name in strange] or ["x-id of another"]
+        raise _refused(f"{operation} with the parameter {', '.join(names)}")
     limit = OBJECT_LIMIT if operation in UPLOADS else DOCUMENT_LIMIT
     return Call("s3", operation, limit, "s3", bucket, key, {name: query[name] for name in named})
 
