@@ -196,7 +196,6 @@ def test_a_pickle_by_hand_is_read(tmp_path):
     same(torch_checkpoint.read(zipped(tmp_path / "weights.pth", by_hand())), {"a": numbers(2)})
 
 
-@pytest.mark.timeout(30)
 @pytest.mark.parametrize(
     "content",
     [

@@ -11,6 +11,7 @@ cosmic-ray and mutmut were looked at first: the former breaks the files in place
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import queue
@@ -107,14 +108,11 @@ def groups_of(plan: dict, names: list[str]) -> list[Group]:
 
 def draw(groups: list[Group], seed: int, count: int) -> list[tuple[Group, Mutant]]:
     """Return `count` of all mutants of the groups, chosen by the seed."""
-    every = [
-        (group, mutant)
-        for group in groups
-        for path in group.sources
-        for mutant in mutants(path, (ROOT / path).read_bytes())
-    ]
+    sources = {path: (ROOT / path).read_bytes() for group in groups for path in group.sources}
+    every = [(group, mutant) for group in groups for path in group.sources for mutant in mutants(path, sources[path])]
     every.sort(key=lambda pair: hashlib.sha256(f"{seed}|{pair[1].name}".encode()).digest())
-    return every[:count]
+    real = (pair for pair in every if pair[1].changes(sources[pair[1].path]))
+    return list(itertools.islice(real, count))
 
 
 def is_equivalent(mutant: Mutant, known: list[dict]) -> bool:

@@ -59,6 +59,13 @@ class Mutant:
     def applied(self, source: bytes) -> bytes:
         return source[: self.start] + self.after.encode() + source[self.end :]
 
+    def changes(self, source: bytes) -> bool:
+        """Tell whether the source still is Python afterwards, and means something else."""
+        try:
+            return ast.dump(ast.parse(self.applied(source))) != ast.dump(ast.parse(source))
+        except SyntaxError:
+            return False
+
     def diff(self, source: bytes) -> str:
         old, new = (content.decode().splitlines() for content in (source, self.applied(source)))
         lines = difflib.unified_diff(old, new, self.path, self.path, n=1, lineterm="")
@@ -66,9 +73,9 @@ class Mutant:
 
 
 def mutants(path: str, source: bytes) -> list[Mutant]:
-    """Return every mutant of a source, in the order of the source."""
+    """Return every mutant of a source, in the order of the source; some few may change nothing."""
     tree = ast.parse(source)
-    whole, seen, result = ast.dump(tree), {}, []
+    seen, result = {}, []
     lines = source.splitlines(keepends=True)
     starts = [0]
     for line in lines:
@@ -77,11 +84,6 @@ def mutants(path: str, source: bytes) -> list[Mutant]:
         line = next(number for number, begin in enumerate(starts) if begin > start)
         text = lines[line - 1].decode().strip()
         mutant = Mutant(path, start, end, source[start:end].decode(), after, operator, line, text)
-        try:
-            if ast.dump(ast.parse(mutant.applied(source))) == whole:
-                continue
-        except SyntaxError:
-            continue
         nth = seen[mutant.name] = seen.get(mutant.name, -1) + 1
         result.append(Mutant(**{**vars(mutant), "nth": nth}))
     return result
