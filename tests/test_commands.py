@@ -49,6 +49,13 @@ def test_commit_hooks_use_the_environment_and_no_address():
         assert (BIN / Path(hook["entry"].split()[0]).name).exists(), hook["entry"]
 
 
+def test_what_contributing_points_to_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = re.findall(r"`((?:gluon_lessons|local_sagemaker|tools|tests|notebooks)/[\w./-]+)`", text)
+    assert len(named) > 20
+    assert [path for path in named if "NN" not in path and not (ROOT / path).exists()] == []
+
+
 def test_the_readme_quotes_the_speeds_that_were_measured():
     def rows(text):
         return [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
