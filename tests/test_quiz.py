@@ -59,6 +59,14 @@ def test_a_question_that_is_not_there_is_refused(number):
         quiz.ask("01", number)
 
 
+def test_the_page_shows_code_as_code():
+    page = quiz.Question("Is `a < b`?", {"a": quiz.Choice("`yes`", "`b` is the larger.", right=True)}).as_html()
+    assert "Is <code>a &lt; b</code>?" in page
+    assert "<summary>a. <code>yes</code></summary>" in page
+    assert "Correct. <code>b</code> is the larger." in page
+    assert "`" not in page
+
+
 def test_an_unknown_lesson_is_refused():
     with pytest.raises(LessonError, match="no quiz for lesson"):
         quiz.questions("99")

@@ -5,6 +5,7 @@ JupyterLab and on a plain web page alike; an answer given in code gets the same 
 """
 
 import html
+import re
 from dataclasses import dataclass
 from importlib import resources
 from string import ascii_lowercase
@@ -30,17 +31,22 @@ class Question:
     choices: dict[str, Choice]  # by letter
 
     def as_html(self) -> str:
-        rows = [f"<p><strong>{html.escape(self.text)}</strong></p>"]
+        rows = [f"<p><strong>{_marked_up(self.text)}</strong></p>"]
         for letter, choice in self.choices.items():
             verdict = "Correct." if choice.right else "Not this one."
             rows.append(
-                f"<details><summary>{letter}. {html.escape(choice.text)}</summary>"
-                f"<p>{verdict} {html.escape(choice.why)}</p></details>"
+                f"<details><summary>{letter}. {_marked_up(choice.text)}</summary>"
+                f"<p>{verdict} {_marked_up(choice.why)}</p></details>"
             )
         return "\n".join(rows)
 
     def as_text(self) -> str:
         return "\n".join([self.text, *(f"  {letter}. {choice.text}" for letter, choice in self.choices.items())])
+
+
+def _marked_up(text: str) -> str:
+    """Return a text as HTML; what stands between backticks is code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
 def questions(lesson: str) -> list[Question]:
