@@ -207,12 +207,31 @@ def _print_nothing(module):
     module.print = lambda *_words: None
 
 
+def _keep_kernels(module):
+    """Let `reset_class` of a light SSD make predictors like the old ones; it would make all of them 3 by 3."""
+    import functools
+
+    reset, make_predictor = module.SSD.reset_class, module.ConvPredictor
+
+    @functools.wraps(reset)
+    def reset_class(self, classes, reuse_weights=None):
+        old = self.class_predictors[0].predictor._kwargs
+        module.ConvPredictor = functools.partial(make_predictor, kernel=old["kernel"], pad=old["pad"])
+        try:
+            reset(self, classes, reuse_weights)
+        finally:
+            module.ConvPredictor = make_predictor
+
+    module.SSD.reset_class = reset_class
+
+
 _STAND_INS = {"gluoncv.check": _gluoncv_check}
 _PREPARATIONS = dict.fromkeys(("mxnet.model", "mxnet.contrib.quantization", "mxnet.test_utils"), _import_less)
 _MENDS: dict[str, Callable[[ModuleType], None]] = {
     "mxnet.ndarray.ndarray": _give_arrays_to_numpy,
     "mxnet.ndarray.sparse": _name_sparse_matrices,
     "gluoncv.model_zoo.pspnet": _print_nothing,
+    "gluoncv.model_zoo.ssd.ssd": _keep_kernels,
 }
 
 

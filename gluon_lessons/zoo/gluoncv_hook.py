@@ -88,11 +88,18 @@ def sample_at(url: str) -> Path | None:
 
 
 def make(name, pretrained=False, classes=None, ctx=None, root=ROOT):
+    """The network of that name, taking pictures as GluonCV's presets prepare them, and knowing its classes."""
     from gluon_lessons.zoo import catalogue, store
+    from gluon_lessons.zoo.normalized import Normalized
 
-    net = store.build(catalogue.entry(name), classes)
+    entry = catalogue.entry(name)
+    net = store.build(entry, classes)
     if pretrained:
         net.load_parameters(str(store.obtain(name, folder_of(root))[0]), ctx=ctx)
+    if (entry.mean, entry.deviation) != (catalogue.MEAN, catalogue.DEVIATION):
+        net = Normalized(net, entry, ctx)
+    if not hasattr(net, "classes"):
+        net.classes = list(classes or entry.classes)
     return net
 
 

@@ -116,7 +116,9 @@ class _Up(HybridBlock):
         self.skip.add(_convolution(inner, activation="relu"), _separable(inner, skip, kernel=5))
 
     def hybrid_forward(self, F, coarse, fine):
-        return F.relu(F.concat(self.skip(fine), _enlarged(F, self.near(coarse) + self.far(coarse)), dim=1))
+        fine = self.skip(fine)
+        enlarged = F.slice_like(_enlarged(F, self.near(coarse) + self.far(coarse)), fine, axes=(2, 3))  # odd sides
+        return F.relu(F.concat(fine, enlarged, dim=1))
 
 
 def _enlarged(F, x):

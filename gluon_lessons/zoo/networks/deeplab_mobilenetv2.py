@@ -33,6 +33,12 @@ class DeepLabMobileNetV2(HybridBlock):
         scores = self.output(self.project(both))
         return F.contrib.BilinearResize2D(scores, x, mode="like")
 
+    def predict(self, x):
+        """The scores, by the name that GluonCV's own segmentation networks have for them."""
+        return self(x)
+
+    demo = evaluate = predict
+
 
 def _dilated_backbone():
     """MobileNetV2 up to its last bottleneck, with the two last strides taken out and the kernels spread instead."""
