@@ -69,14 +69,19 @@ def record(lesson: str, name: str, state: str, message: str = "") -> None:
 def read(path: Path | None = None) -> dict[tuple[str, str], Entry]:
     """Return the best verdict on each exercise and question; of several hints, the latest."""
     path = path or file()
+    return parse(path.read_text(encoding="utf-8")) if path is not None and path.exists() else {}
+
+
+def parse(text: str) -> dict[tuple[str, str], Entry]:
+    """Return the best verdict on each exercise and question in a text of lines of JSON."""
     best: dict[tuple[str, str], Entry] = {}
-    if path is None or not path.exists():
-        return best
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in text.splitlines():
         try:
             entry = Entry(**json.loads(line))
+            if not all(isinstance(value, str) for value in vars(entry).values()):
+                continue
             better = ORDER.index(entry.state) >= ORDER.index(best.get((entry.lesson, entry.name), entry).state)
-        except (ValueError, TypeError):  # cut short when the machine stopped
+        except (ValueError, TypeError, RecursionError):  # cut short when the machine stopped
             continue
         if better:
             best[entry.lesson, entry.name] = entry
