@@ -13,6 +13,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from gluon_lessons.errors import LessonError
 
@@ -24,7 +25,7 @@ READ_FILE, WRITE_FILE, TRUNCATE, REFER = 1 << 2, 1 << 1, 1 << 14, 1 << 13
 MAKE_AND_REMOVE = sum(1 << bit for bit in range(4, 13))
 
 # The numbers of system calls, and of the architecture, by processor: refused ones, clone, clone3 and socket.
-CALLS = {
+CALLS: dict[str, dict[str, Any]] = {
     "x86_64": {
         "architecture": 0xC000003E, "clone": 56, "clone3": 435,
         "refused": (
