@@ -44,7 +44,8 @@ class Cloud:
         self.endpoint_url = f"http://127.0.0.1:{port}"
         self.learner = keys
         self.stopping = threading.Event()
-        self.role, self.daemon = None, self  # see `acting`
+        self.role: str | None = None  # in whose name this acts: see `acting`
+        self.daemon = self  # with all rights, whatever the role
         self._clients: dict[str, Any] = {}
         self._sessions: dict[str, tuple[str, ...]] = {}
         self._lock = threading.RLock()

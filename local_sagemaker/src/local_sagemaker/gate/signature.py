@@ -92,7 +92,8 @@ def verify(request: Request, account: str, region: str, now: datetime | None = N
         raise ApiError(
             "IncompleteSignatureException", f"{service} takes the signature in the Authorization header.", 403
         )
-    if service != "sagemaker" and (request.target.startswith("SageMaker.") or INVOCATION.fullmatch(request.path)):
+    invokes = request.method == "POST" and not request.query and INVOCATION.fullmatch(request.path)
+    if service != "sagemaker" and (invokes or request.target.startswith("SageMaker.")):
         raise ApiError("InvalidSignatureException", "Credential should be scoped to correct service: 'sagemaker'.", 403)
     bound = () if presigned else BOUND
     loose = [name for name in request.headers if name.startswith("x-amz-") and name not in (*names, *bound)]
