@@ -31,7 +31,35 @@ def one_maximum_for_all(scores):
     return powers / powers.sum(axis=1, keepdims=True)
 
 
+def columns(inputs, weight, bias):
+    return nd.dot(inputs, weight) + bias
+
+
+def flat_only(inputs, weight, bias):
+    return nd.dot(inputs, weight.T) + bias
+
+
+def on_its_side(inputs, weight, bias):
+    return nd.dot(weight, inputs.T) + bias.reshape((-1, 1))
+
+
+def without_bias(inputs, weight, bias):
+    return nd.dot(inputs.reshape((inputs.shape[0], -1)), weight.T)
+
+
+def bias_twice(inputs, weight, bias):
+    return nd.dot(inputs.reshape((inputs.shape[0], -1)), weight.T) + 2 * bias
+
+
 WRONG_ANSWERS = {
+    "dense": [
+        (columns, "rows"),
+        (flat_only, "one row first"),
+        (on_its_side, "lies on its side"),
+        (without_bias, "bias is missing"),
+        (bias_twice, "the scores are not"),
+        (lambda inputs, weight, bias: inputs[:, :2], "gave an answer of shape"),
+    ],
     "parameters_of_a_dense_layer": [
         (3 * 224 * 224 * 1000, "bias as well"),
         (224 * 224 * 1000, "three numbers per pixel, and each"),

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 from mxnet import nd
 
-from gluon_lessons.course.check import Blank, call, exercise
+from gluon_lessons.course.check import Blank, Mistake, call, exercise
 
 
 @exercise("Correct. 150 million weights for one layer: this is why lesson 03 looks for something thriftier.")
@@ -26,6 +26,39 @@ def parameters_of_a_dense_layer(answer):
     if answer == 3 * pixels * neurons + neurons:
         return None
     return hints.get(answer, "Count the inputs, then a weight for each pair of input and neuron, then the biases.")
+
+
+@exercise("Correct. Pictures in rows, one row of weights per neuron, and the turned matrix joins them.")
+def dense(function):
+    square = nd.array([[1, 2, 0], [0, 1, 3]]), nd.array([[1, 0, 2], [0, 1, 0], [3, 0, 1]]), nd.array([0, 10, 20])
+    wide = (
+        nd.array([[1, 0, 2, 1], [0, 3, 0, 1]]),
+        nd.array([[1, 2, 0, 0], [0, 0, 1, 5], [1, 1, 1, 1]]),
+        nd.array([0, 0, 1]),
+    )
+    for inputs, weight, bias in (square, wide):
+        expected = (nd.dot(inputs, weight.T) + bias).asnumpy()
+        answer = np.asarray(call(function, inputs, weight, bias))
+        if answer.shape == expected.T.shape != expected.shape:
+            return "The answer lies on its side: there is one row per picture, and one column per neuron."
+        if answer.shape != expected.shape:
+            return f"Two pictures and three neurons gave an answer of shape {answer.shape}, not {expected.shape}."
+        if np.allclose(answer, nd.dot(inputs, weight.T).asnumpy(), atol=1e-4):
+            return "The weighted sums are right; the bias is missing."
+        if inputs is square[0] and np.allclose(answer, (nd.dot(inputs, weight) + bias).asnumpy(), atol=1e-4):
+            return "A square matrix hides the mistake: it multiplies by the columns of the weights, not by their rows."
+        if not np.allclose(answer, expected, atol=1e-4):
+            return "The shape is right, the scores are not: a row of inputs times a row of weights, plus its bias."
+    pictures = nd.arange(18).reshape((2, 3, 3))
+    weight, bias = nd.arange(36).reshape((4, 9)), nd.arange(4)
+    try:
+        answer = np.asarray(call(function, pictures, weight, bias))
+    except Mistake:
+        answer = np.empty(0)
+    expected = (nd.dot(pictures.reshape((2, 9)), weight.T) + bias).asnumpy()
+    if answer.shape != expected.shape or not np.allclose(answer, expected, rtol=1e-4):
+        return "Rows of numbers work; pictures of shape (2, 3, 3) do not. Lay each into one row first."
+    return None
 
 
 @exercise("Correct. Each row adds up to 1, whatever the size of its scores.")
