@@ -19,6 +19,11 @@ from gluon_lessons import plot
 PHOTO = np.full((40, 60, 3), 128, dtype="uint8")
 
 
+@pytest.fixture(autouse=True)
+def no_class_has_a_colour_yet(monkeypatch):
+    monkeypatch.setattr("gluon_lessons.plot.pictures._colour_of", {})
+
+
 def test_a_figure_shows_itself_at_the_end_of_a_cell(monkeypatch):
     shown = []
     monkeypatch.setattr("gluon_lessons.plot.page.display", lambda data, raw: shown.append(data))

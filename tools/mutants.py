@@ -156,7 +156,7 @@ def learn(servers: list[Server], groups: list[Group]) -> None:
         sources = sorted({path for group in files[test] for path in group.sources})
         answer = server.run(tests=[test], trace=sources, limit=1800)
         if answer["exit"] != 0:
-            raise SystemExit(f"{test} fails without any mutant: {answer['failed'] or answer['end']}")
+            raise SystemExit(f"{test} fails without any mutant: {answer['failed']}\n{answer['end']}")
         for group in files[test]:
             group.seconds |= answer["seconds"]
             for line, tests in answer["lines"].items():
@@ -168,7 +168,7 @@ def learn(servers: list[Server], groups: list[Group]) -> None:
         order = sorted(group.seconds, key=group.seconds.get)
         answer = server.run(tests=group.tests, order=order, limit=1800)
         if answer["exit"] != 0:
-            raise SystemExit(f"{answer['failed'] or answer['end']} fails without any mutant, the quickest test first.")
+            raise SystemExit(f"{answer['failed']} fails without any mutant, the quickest first.\n{answer['end']}")
 
     in_parallel(servers, groups, in_order)
 
