@@ -14,6 +14,7 @@ import sys
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from gluon_lessons.errors import LessonError
 
@@ -28,7 +29,7 @@ class Session:
     role: str  # the ARN of the role that SageMaker assumes
     bucket: str
 
-    def price(self, instance_type="ml.m5.large", count=1, delete=""):
+    def price(self, instance_type: str = "ml.m5.large", count: int = 1, delete: str = "") -> str:
         """Say in a sentence what instances cost on AWS, and which command ends the cost."""
         cost = (
             f"On AWS, {count} {instance_type} {'costs' if count == 1 else 'cost'} about {_hourly(instance_type, count)}"
@@ -38,7 +39,7 @@ class Session:
         return f"{cost}.{here}{end}"
 
 
-def connect(endpoint="gluon-lessons", instance_type="ml.m5.large"):
+def connect(endpoint: str = "gluon-lessons", instance_type: str = "ml.m5.large") -> Session:
     """Point AWS's clients at the local SageMaker and return the `Session`.
 
     With GLUON_LESSONS_AWS=1 they stay with your AWS account; what that costs (one `instance_type`) and how to delete
@@ -60,11 +61,12 @@ def connect(endpoint="gluon-lessons", instance_type="ml.m5.large"):
     return session
 
 
-def _keep_to_the_point():
+def _keep_to_the_point() -> None:
     """Keep the SDK, when it is imported, from filling the screen."""
     import rich.traceback
 
-    rich.traceback.install = lambda **_: None  # it would replace Python's error messages with pages of coloured frames
+    # mypy: a type that no lambda has
+    rich.traceback.install = lambda **_: None  # type: ignore[assignment]  # it would replace Python's error messages with pages of coloured frames
     logging.basicConfig()  # it would switch on the remarks of every library, but does not where a handler is
     # It remarks on where it found its settings, and warns of what is as it should be in a pipeline or a tuning job.
     for name, level in (("config", logging.WARNING), ("estimator", logging.ERROR), ("workflow", logging.ERROR)):
@@ -72,20 +74,21 @@ def _keep_to_the_point():
 
 
 @cache
-def _prices():
+def prices() -> dict[str, Any]:
+    """Return what AWS takes, as prices.yaml beside this module has it: where, since when, an hour, a picture."""
     import yaml
 
     return yaml.safe_load(Path(__file__).with_name("prices.yaml").read_text())
 
 
-def _hourly(instance_type, count):
-    prices = _prices()
-    if instance_type not in prices["hour"]:
-        return f"what {prices['source']} says"
-    return f"${prices['hour'][instance_type] * count:.2f} an hour ({prices['region']}, {prices['known']})"
+def _hourly(instance_type: str, count: int) -> str:
+    known = prices()
+    if instance_type not in known["hour"]:
+        return f"what {known['source']} says"
+    return f"${known['hour'][instance_type] * count:.2f} an hour ({known['region']}, {known['known']})"
 
 
-def _connect_to_aws(endpoint, instance_type):
+def _connect_to_aws(endpoint: str, instance_type: str) -> Session:
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 

@@ -29,7 +29,7 @@ def home(tmp_path, monkeypatch):
 
 def test_aws_needs_to_be_asked_for_and_says_what_it_costs(home, capsys):
     running = local_sagemaker.start()
-    # The local cloud plays AWS: an account that the environment leads to.
+    # Local SageMaker plays AWS: an account that the environment leads to.
     os.environ.update(state.environment(running.url, (running.access_key, running.secret_key), running.region))
     os.environ["GLUON_LESSONS_AWS"] = "1"
     with pytest.raises(LessonError, match="GLUON_LESSONS_ROLE"):
@@ -54,6 +54,7 @@ def test_a_price_is_a_sentence():
         "Here it is your own machine and costs nothing."
     )
     assert "https://aws.amazon.com/sagemaker/pricing" in session.price("ml.x9.huge")
+    assert cloud.prices()["hour"]["ml.m5.large"] * 2 == pytest.approx(0.23)
 
 
 def run(code):
