@@ -65,8 +65,8 @@ def _keep_to_the_point() -> None:
     """Keep the SDK, when it is imported, from filling the screen."""
     import rich.traceback
 
-    # mypy: a type that no lambda has
-    rich.traceback.install = lambda **_: None  # type: ignore[assignment]  # it would replace Python's error messages with pages of coloured frames
+    # It would replace Python's error messages with pages of coloured frames.
+    rich.traceback.install = lambda **_: None  # type: ignore[assignment]
     logging.basicConfig()  # it would switch on the remarks of every library, but does not where a handler is
     # It remarks on where it found its settings, and warns of what is as it should be in a pipeline or a tuning job.
     for name, level in (("config", logging.WARNING), ("estimator", logging.ERROR), ("workflow", logging.ERROR)):
