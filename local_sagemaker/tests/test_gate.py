@@ -250,3 +250,19 @@ def test_keys_are_deleted_one_by_one(bucket):
 def test_the_daemons_files_are_for_their_owner(cloud):
     for name in ("cloud.json", "credentials", "key.pem", "cloud.log"):
         assert (state.folder() / name).stat().st_mode & 0o077 == 0, name
+
+
+def test_what_moto_would_ignore_is_refused(bucket):
+    path = f"/{bucket}/ignored"
+    assert ask("PUT", path, headers={"x-amz-acl": "public-read"}).code == "AccessControlListNotSupported"
+    assert ask("PUT", path, headers={"x-amz-grant-read": "uri=x"}).code == "AccessControlListNotSupported"
+    assert ask("PUT", path, headers={"x-amz-acl": "bucket-owner-full-control"}).status == 200
+    assert ask("GET", path, headers={"x-amz-expected-bucket-owner": "999999999999"}).code == "AccessDenied"
+    assert ask("GET", path, headers={"x-amz-expected-bucket-owner": "123456789012"}).status == 200
+    assert ask("GET", f"/{bucket}?list-type=3").code == "NotImplemented"
+
+
+def test_a_page_elsewhere_cannot_read_an_answer(bucket):
+    reply = send("GET", presigned("GET", f"/{bucket}/secret"), {"Origin": "https://evil.example"})
+    assert (reply.status, reply.body) == (200, b"secret")
+    assert not [name for name in reply.headers if name.startswith("access-control")]

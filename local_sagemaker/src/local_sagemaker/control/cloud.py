@@ -46,7 +46,7 @@ class Cloud:
         self.stopping = threading.Event()
         self.role: str | None = None  # in whose name this acts: see `acting`
         self.daemon = self  # with all rights, whatever the role
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str | None], Any] = {}
         self._sessions: dict[str, tuple[str, ...]] = {}
         self._lock = threading.RLock()
         self.tags = Tags()
@@ -72,19 +72,19 @@ class Cloud:
 
     def client(self, service: str) -> Any:
         """Return a boto3 client ("s3", "logs", "iam", "cloudwatch") that asks moto in this process, shared by all."""
+        role = self.role if service == "s3" else None
         with self._lock:
-            if service not in self._clients:
-                judged = self.role and service == "s3"
-                caller = partial(identity.as_role, self.role, self.account) if judged else None
-                self._clients[service] = direct.client(service, self.region, caller)
-            return self._clients[service]
+            if (service, role) not in self._clients:
+                caller = partial(identity.as_role, role, self.account) if role else None
+                self._clients[service, role] = direct.client(service, self.region, caller)
+            return self._clients[service, role]
 
     def acting(self, role: str | None) -> "Cloud":
         """Return this in the name of a role: S3 is asked with the role's rights, programs get the role's keys."""
         if not role:
             return self
         view = copy.copy(self)
-        view.role, view._clients = role, {}
+        view.role = role
         view.storage, view.serving = Storage(view), copy.copy(self.serving)
         view.serving.cloud = view
         return view

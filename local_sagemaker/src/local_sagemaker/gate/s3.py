@@ -9,6 +9,7 @@ import botocore.session
 import yaml
 
 from local_sagemaker.errors import ApiError
+from local_sagemaker.gate.backends import ACCOUNT
 from local_sagemaker.gate.request import Call, Request, query_members
 
 OBJECT_LIMIT = 5 * 1024**3  # bytes in one upload
@@ -19,6 +20,7 @@ LOOPBACK = re.compile(r"(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?")
 # Parameters of any request: the signature's, and the operation's name, which some clients add.
 ANYWHERE = {"x-id", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-expires", "x-amz-signedheaders"}
 ANYWHERE |= {"x-amz-signature", "x-amz-security-token", "x-amz-content-sha256"}
+OWNER_ACLS = ("private", "bucket-owner-full-control")
 UPLOADS = ("PutObject", "UploadPart")
 
 
@@ -65,8 +67,21 @@ def route(request: Request) -> Call:
     if strange or query.get("x-id", operation) != operation:
         names = [repr(name[:50]) for name in strange] or ["x-id of another"]
         raise _refused(f"{operation} with the parameter {', '.join(names)}")
+    if query.get("list-type", "2") != "2":
+        raise _refused("list-type other than 2")
+    _check_headers(request)
     limit = OBJECT_LIMIT if operation in UPLOADS else DOCUMENT_LIMIT
     return Call("s3", operation, limit, "s3", bucket, key, {name: query[name] for name in named})
+
+
+def _check_headers(request):
+    """Refuse what new buckets refuse, lists of grants, and the owner that a bucket does not have."""
+    acl = request.headers.get("x-amz-acl", "private")
+    if acl not in OWNER_ACLS or any(name.startswith("x-amz-grant-") for name in request.headers):
+        raise ApiError("AccessControlListNotSupported", "The bucket does not allow ACLs.")
+    for name in ("x-amz-expected-bucket-owner", "x-amz-source-expected-bucket-owner"):
+        if request.headers.get(name, ACCOUNT) != ACCOUNT:
+            raise ApiError("AccessDeniedException", "Access Denied: the bucket has another owner.", 403)
 
 
 def copy_source(header: str) -> tuple[str, str, str]:
