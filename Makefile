@@ -11,7 +11,7 @@ TESTS ?= notebooks tests local_sagemaker/tests
 export PYTHON
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test run check notebooks bench site soak browser mutants clean setup needs lock
+.PHONY: help lab test run check notebooks sources bench site soak browser mutants clean setup needs lock
 
 help:  ## show these lines
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,6 +33,9 @@ check: setup needs  ## say what is wrong with the lessons (or LESSON) while one 
 
 notebooks: setup needs  ## execute the lessons (or LESSON) and store them again
 	@$(BIN)/python tools/notebooks.py refresh $(LESSON)
+
+sources: setup  ## fetch from every source on the internet, and show which still serve (15 GB)
+	@$(BIN)/python tools/sources.py $(NAMES)
 
 bench: setup needs  ## measure the speed of the networks, side by side
 	@$(BIN)/python tools/bench.py

@@ -56,7 +56,7 @@ def files(name: str, folder: Path) -> list[Path]:
     wanted = TRAIN[name] | TEST[name]
     with cache.lock(folder / name), cache.explained(folder / name):
         if not all(verify.verified(folder / file, sha1=sha1) for file, sha1 in wanted.items()):
-            _fetch(name, wanted, folder)
+            fetch(name, SOURCES[name], folder)
     return [folder / file for file in wanted]
 
 
@@ -67,11 +67,13 @@ def read(file: Path, labels: int) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(pictures), rows[:, :labels].astype(np.int32)
 
 
-def _fetch(name: str, wanted: dict[str, str], folder: Path) -> None:
+def fetch(name: str, sources: tuple[tuple[str, ...], ...], folder: Path) -> None:
+    """Put the files of `cifar10` or `cifar100` into a folder, from the first source that holds all of them."""
+    wanted = TRAIN[name] | TEST[name]
     incoming = folder / f".{name}.incoming"  # stays when a download breaks off, and is then taken up again
     incoming.mkdir(exist_ok=True)
     complaints = []
-    for addresses in SOURCES[name]:
+    for addresses in sources:
         try:
             found = {hashlib.sha1(content).hexdigest(): content for content in _contents(addresses, incoming)}
         except LessonError as error:

@@ -10,7 +10,21 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
-COMMANDS = ["lab", "test", "run", "check", "notebooks", "bench", "site", "soak", "browser", "mutants", "clean", "lock"]
+COMMANDS = [
+    "lab",
+    "test",
+    "run",
+    "check",
+    "notebooks",
+    "sources",
+    "bench",
+    "site",
+    "soak",
+    "browser",
+    "mutants",
+    "clean",
+    "lock",
+]
 
 
 def make(*words):

@@ -103,7 +103,7 @@ def obtain(name: str, folder: Path | None = None) -> tuple[Path, Provenance]:
         failures = []
         for source in entry.sources:
             try:
-                path = _fetch(entry, source, folder)
+                path = fetch_source(entry, source, folder)
                 _check_pinned(entry, source, path, folder)
                 made = make(entry, source, path, folder, origin=f"{source}{source.known_in_part}")
             except cache.DiskFull:
@@ -156,7 +156,7 @@ def _kept(folder: Path, name: str) -> list[tuple[Path, Provenance]]:
     return kept
 
 
-def _fetch(entry: Entry, source: Source, folder: Path) -> Path:
+def fetch_source(entry: Entry, source: Source, folder: Path) -> Path:
     """The path of the file that the source's reader reads."""
     own = folder / source.member
     if source.kind == "url" and source.member and verified(own, source.sha256, source.sha1):
