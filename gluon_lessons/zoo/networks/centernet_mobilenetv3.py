@@ -48,6 +48,7 @@ SKIPS_WIDE, SKIP_NARROW = (3, 5), 11
 # (channels that the skip becomes inside, channels of the skip, channels of what comes up from below), coarse to fine.
 HEAD = ((22, 128, 128), (24, 96, 96), (18, 64, 64))
 HEAD_SQUEEZED = 32
+COMPUTED_SIDES = 16  # the four distances and twelve zeros: oneDNN takes eight times as long for four channels
 
 
 def hard_swish(F, x):
@@ -75,7 +76,7 @@ class _Squeeze(HybridBlock):
         self.expand = _convolution(channels, use_bias=hard)
 
     def hybrid_forward(self, F, x):
-        scores = self.expand(self.reduce(F.contrib.AdaptiveAvgPooling2D(x, output_size=1)))
+        scores = self.expand(self.reduce(F.Pooling(x, global_pool=True, pool_type="avg", kernel=(1, 1))))
         factors = F.hard_sigmoid(scores, alpha=1 / 6, beta=0.5) if self._hard else F.sigmoid(scores)
         return F.broadcast_mul(x, factors)
 
@@ -118,7 +119,7 @@ class _Up(HybridBlock):
     def hybrid_forward(self, F, coarse, fine):
         fine = self.skip(fine)
         enlarged = F.slice_like(_enlarged(F, self.near(coarse) + self.far(coarse)), fine, axes=(2, 3))  # odd sides
-        return F.relu(F.concat(fine, enlarged, dim=1))
+        return F.Activation(F.concat(fine, enlarged, dim=1), act_type="relu")
 
 
 def _enlarged(F, x):
@@ -153,7 +154,7 @@ class Maps(HybridBlock):
             in_channels = skip + up
         self.squeeze = _Squeeze(in_channels, HEAD_SQUEEZED, hard=False)
         self.centres = _separable(in_channels, classes, kernel=3)
-        self.distances = _separable(in_channels, 4, kernel=3)
+        self.distances = _separable(in_channels, COMPUTED_SIDES, kernel=3)
 
     def hybrid_forward(self, F, x):
         x = hard_swish(F, self.stem(_turned(F, x)))
@@ -168,11 +169,14 @@ class Maps(HybridBlock):
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             x = up(x, skip)
         x = self.squeeze(x)
-        return _turned(F, F.sigmoid(self.centres(x))), _turned(F, self.distances(x))
+        distances = F.slice_axis(self.distances(x), axis=1, begin=0, end=4)
+        return _turned(F, F.Activation(self.centres(x), act_type="sigmoid")), _turned(F, distances)
 
 
 def _turned(F, x):
-    return F.reverse(F.reverse(x, axis=2), axis=3)  # one axis at a time, which ONNX export understands
+    """Turned by 180 degrees: all places in the opposite order. A slice does that nine times as fast as `reverse`."""
+    backwards = F.slice(F.reshape(x, (0, 0, -1)), begin=(None,) * 3, end=(None,) * 3, step=(1, 1, -1))
+    return F.reshape_like(backwards, x)
 
 
 class CenterNet(HybridBlock):
@@ -299,5 +303,7 @@ def convert(tensors):
         add(f"maps.{part}.0", f"{theirs}/depthwise_weights")
         add(f"maps.{part}.1", f"{theirs}/pointwise_weights", f"{theirs}/biases")
     for kind in "weight", "bias":
-        arrays[f"maps.distances.1.{kind}"] = arrays[f"maps.distances.1.{kind}"] * tensors["mul/y"]
+        array = arrays[f"maps.distances.1.{kind}"] * tensors["mul/y"]
+        zeros = [(0, COMPUTED_SIDES - len(array))] + [(0, 0)] * (array.ndim - 1)
+        arrays[f"maps.distances.1.{kind}"] = np.pad(array, zeros)
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
