@@ -1,5 +1,6 @@
 """Every SageMaker operation is real, kept by moto, or refused; requests are checked, records filed and paged."""
 
+import gzip
 import json
 from datetime import UTC, datetime
 
@@ -172,3 +173,22 @@ def test_tags_end_with_what_they_were_on(cloud):
     client.delete_model_package_group(ModelPackageGroupName=name)
     with pytest.raises(ClientError, match="Could not find resource"):
         client.list_tags(ResourceArn=arn)
+
+
+def test_many_metrics_which_boto3_packs_arrive(cloud):
+    client, name = boto3.client("cloudwatch"), unique("Tests")
+    data = [{"MetricName": f"metric-{number}", "Value": number} for number in range(400)]
+    client.put_metric_data(Namespace=name, MetricData=data)  # above 10 kB, so boto3 sends it packed
+    pages = client.get_paginator("list_metrics").paginate(Namespace=name)
+    assert len({metric["MetricName"] for page in pages for metric in page["Metrics"]}) == 400
+
+
+def test_a_packed_body_has_a_limit_too(cloud):
+    packed = gzip.compress(b"[" + b" " * 50_000_000 + b"]")
+    assert len(packed) < 100_000
+    home = state.read()
+    headers = {"X-Amz-Target": "SageMaker.ListModels", "Content-Type": "application/x-amz-json-1.1"}
+    for body, status in ((packed, 413), (b"no gzip", 400)):
+        request = AWSRequest("POST", f"{home.url}/", data=body, headers=headers | {"Content-Encoding": "gzip"})
+        SigV4Auth(Credentials(home.access_key, home.secret_key), "sagemaker", "us-east-1").add_auth(request)
+        assert urllib3.request("POST", request.url, body=body, headers=dict(request.headers)).status == status

@@ -58,7 +58,9 @@ def _answer(prepared, service, region, caller):
     request = Request(prepared.method, parts.path, parts.query, headers, body, len(body))
     call = None
     try:
-        call = routes.complete(routes.route(request, service), body)
+        call = routes.route(request, service)
+        request.body = routes.unpacked(call, request)
+        call = routes.complete(call, request.body)
         who = caller() if caller else None
         for need in permissions.needs(call, request, backends.ACCOUNT, region) if who else ():
             authorization.require(who, need, backends.ACCOUNT)

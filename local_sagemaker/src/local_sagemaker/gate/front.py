@@ -100,6 +100,7 @@ class Front:
             request.body = chunks.decode(signed, request.body)
         else:
             signed.check_body(request.body)
+        request.body = routes.unpacked(admission.call, request)
         call, caller, cloud = routes.complete(admission.call, request.body), signed.caller, self.cloud
         for need in permissions.needs(call, request, cloud.account, cloud.region):
             authorization.require(caller, need, cloud.account)

@@ -5,6 +5,7 @@ Nothing else is consulted: not the host, not a path that looks like another serv
 
 import json
 import re
+import zlib
 from functools import cache
 from urllib.parse import parse_qsl
 
@@ -53,6 +54,21 @@ def route(request: Request, service: str) -> Call:
     if "json" not in described.metadata["protocols"] or prefix != described.metadata["targetPrefix"]:
         raise ApiError("UnknownOperationException", f"{service} has no such operation.", 404)
     return _known(Call(service, name, CONTROL_LIMIT))
+
+
+def unpacked(call: Call, request: Request) -> bytes:
+    """Return the body of a request, which AWS's clients pack for some operations when it is large; objects stay so."""
+    packed = request.headers.get("content-encoding", "").strip().lower() == "gzip"
+    if not packed or call.service == "s3" or call.operation in INVOCATIONS.values():
+        return request.body
+    unpacking = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        body = unpacking.decompress(request.body, CONTROL_LIMIT)
+    except zlib.error:
+        raise ApiError("SerializationException", "The body is not packed with gzip, as its head says.") from None
+    if unpacking.unconsumed_tail:
+        raise ApiError("RequestEntityTooLarge", f"The body unpacks to more than {CONTROL_LIMIT} bytes.", 413)
+    return body
 
 
 def complete(call: Call, body: bytes) -> Call:
