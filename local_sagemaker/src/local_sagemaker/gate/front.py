@@ -104,6 +104,7 @@ class Front:
         call, caller, cloud = routes.complete(admission.call, request.body), signed.caller, self.cloud
         for need in permissions.needs(call, request, cloud.account, cloud.region):
             authorization.require(caller, need, cloud.account)
+        routes.check_policies(call, request.body)
         if call.service == "sagemaker":
             return self._sagemaker(call, caller, request)
         return answers.answer(call, request, caller, cloud.region)

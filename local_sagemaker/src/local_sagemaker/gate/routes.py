@@ -73,8 +73,6 @@ def unpacked(call: Call, request: Request) -> bytes:
 
 def complete(call: Call, body: bytes) -> Call:
     """Fill in what the body of a request says: its members and, in a form, the operation."""
-    if call.operation == "PutBucketPolicy":
-        _check_policy(body.decode("utf-8", "replace"), "MalformedPolicy", principals=True)
     if call.service == "s3" or call.operation in INVOCATIONS.values():
         return call
     if call.protocol == "query":
@@ -82,11 +80,6 @@ def complete(call: Call, body: bytes) -> Call:
         call.operation = call.members.get("Action", "")
         if call.members.get("Version") != model(SERVICES[call.service]).metadata["apiVersion"]:
             raise ApiError("InvalidAction", "The Version of the API is not the one that is served.")
-        if call.operation == "AssumeRole" and "Policy" in call.members:
-            _check_policy(call.members["Policy"], "MalformedPolicyDocument")
-        for name, text in call.members.items():
-            if name.startswith("PolicyInputList.member."):
-                _check_policy(text, "InvalidInput")
         return _known(call)
     try:
         call.members = json.loads(body or b"{}")
@@ -95,6 +88,19 @@ def complete(call: Call, body: bytes) -> Call:
     if not isinstance(call.members, dict):
         raise ApiError("SerializationException", "The body must be a JSON object.")
     return call
+
+
+def check_policies(call: Call, body: bytes) -> None:
+    """Refuse a policy that cannot be read; whoever lacks the right to send one has been refused before."""
+    if call.operation == "PutBucketPolicy":
+        _check_policy(body.decode("utf-8", "replace"), "MalformedPolicy", principals=True)
+    if call.protocol != "query":
+        return
+    if call.operation == "AssumeRole" and "Policy" in call.members:
+        _check_policy(call.members["Policy"], "MalformedPolicyDocument")
+    for name, text in call.members.items():
+        if name.startswith("PolicyInputList.member."):
+            _check_policy(text, "InvalidInput")
 
 
 def _check_policy(text, code, principals=False):
