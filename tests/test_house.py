@@ -10,7 +10,7 @@ PACKAGES = {"gluon_lessons": ROOT, "local_sagemaker": ROOT / "local_sagemaker" /
 
 LONGEST_MODULE = 350
 LINES_OF_GLUON_LESSONS = 7500
-LINES_TODAY = 11200  # the aim is not reached; bring this down with every module that shrinks
+LINES_TODAY = 9400  # the aim is not reached; bring this down with every module that shrinks
 
 # Longer than that today, in lines; the list only shrinks.
 LONGER: dict[str, int] = {}

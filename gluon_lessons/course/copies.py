@@ -11,6 +11,7 @@ from gluon_lessons.files.cache import replacing
 
 ROOT = Path(__file__).parent.parent.parent
 ORIGINALS = ROOT / "notebooks"
+CHECKS, QUIZZES = ORIGINALS / "checks", ORIGINALS / "quizzes"  # one file for each lesson
 COPIES = ROOT / "my-lessons"
 RECORD = ".copies.json"  # what each copy held when it was made
 

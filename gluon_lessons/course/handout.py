@@ -14,7 +14,7 @@ from nbformat.v4 import new_markdown_cell
 
 from gluon_lessons.course import copies
 
-WRONG_ANSWERS = copies.ROOT / "tests" / "wrong_answers"
+WRONG_ANSWERS = copies.ORIGINALS / "wrong_answers"
 CHECK = re.compile(r"\bcheck\.(\w+)\(")
 
 

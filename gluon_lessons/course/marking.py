@@ -121,7 +121,7 @@ def _run(cells: list[str], seconds: int) -> tuple[dict, str]:
         job = work / "job.json"
         limits = {"seconds": 2 * seconds, "memory": MEMORY, "file_size": FILE}
         readable = [sys.prefix, sys.base_prefix, copies.ROOT / "gluon_lessons", copies.ROOT / "local_sagemaker"]
-        readable += [copies.ROOT / "data", cache.root(), mpl.get_cachedir()]
+        readable += [copies.CHECKS, copies.QUIZZES, copies.ROOT / "data", cache.root(), mpl.get_cachedir()]
         described = {"cells": cells, "cell_seconds": min(CELL_SECONDS, seconds), "limits": limits}
         job.write_text(json.dumps(described | {"readable": [str(place) for place in readable]}), encoding="utf-8")
         note = _wait(work, [sys.executable, "-P", str(WORKER), str(job)], seconds)

@@ -1,20 +1,19 @@
 """Multiple-choice questions that explain every choice, right or wrong.
 
-The questions are data, one file per lesson in `quizzes/`. A choice unfolds its explanation when it is clicked, in
-JupyterLab and on a plain web page alike; an answer given in code gets the same explanation in print.
+The questions are data, one file per lesson in `notebooks/quizzes/`. A choice unfolds its explanation when it is
+clicked, in JupyterLab and on a plain web page alike; an answer given in code gets the same explanation in print.
 """
 
 import html
 import re
 from dataclasses import dataclass
-from importlib import resources
 from string import ascii_lowercase
 from typing import Any
 
 import yaml
 from IPython.display import display
 
-from gluon_lessons.course import progress
+from gluon_lessons.course import copies, progress
 from gluon_lessons.errors import LessonError
 
 
@@ -51,7 +50,7 @@ def _marked_up(text: str) -> str:
 
 def questions(lesson: str) -> list[Question]:
     """Return the questions of a lesson, given by its number as in the notebook's name: "01"."""
-    file = resources.files("gluon_lessons.course") / "quizzes" / f"{lesson}.yaml"
+    file = copies.QUIZZES / f"{lesson}.yaml"
     if not file.is_file():
         raise LessonError(f'There is no quiz for lesson "{lesson}"; quizzes go by the lesson\'s number, such as "01".')
     return [

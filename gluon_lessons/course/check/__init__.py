@@ -1,7 +1,8 @@
 """Exercises: every check answers one of three things, whatever it is given: not attempted, a hint, or correct.
 
-The checks of a lesson live in a module of their own, `gluon_lessons.course.check.lesson_01` and so on. Each is a
-function that looks at an answer and returns None when it is right, or the hint that fits the mistake:
+The checks of a lesson lie beside its notebook, in `notebooks/checks/`, and are imported from here:
+`from gluon_lessons.course.check import lesson_01`. Each is a function that looks at an answer and returns None when it
+is right, or the hint that fits the mistake:
 
     @exercise("Correct. A batch comes first.")
     def shape_of_a_batch(answer):
@@ -25,13 +26,16 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gluon_lessons.course import progress
+from gluon_lessons.course import copies, progress
 from gluon_lessons.course.progress import CORRECT, HINT, NOT_ATTEMPTED
 
 LONGEST_HINT = 500  # characters
 ELEMENTS_LOOKED_AT = 10_000  # when looking for a `...` that is left in an answer
 _looked_at: ContextVar[tuple[str, Any]] = ContextVar("looked_at")  # how a sentence about it begins, and the value
-NOT_THE_LEARNERS = (str(Path(__file__).parents[2]), sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), "<")
+OURS = (Path(__file__).parents[2], copies.CHECKS, sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"))
+NOT_THE_LEARNERS = (*map(str, OURS), "<")
+
+__path__.append(str(copies.CHECKS))  # where the lessons' checks are imported from
 
 
 @dataclass(frozen=True)
