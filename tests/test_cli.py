@@ -135,11 +135,15 @@ def test_what_lab_sets_jupyterlab_knows():
         assert set(chosen) <= set(json.loads(schema.read_text())["properties"])
 
 
-def test_without_the_repository_lab_says_so(monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [("lab", "notebooks/00-start-here.ipynb"), ("mark", "teaching"), ("handout", "teaching")],
+)
+def test_without_the_repository_a_command_that_needs_it_says_so(monkeypatch, tmp_path, command, missing):
     monkeypatch.setattr(cli, "ROOT", tmp_path)
-    answer = CliRunner().invoke(cli.main, ["lab"])
+    answer = CliRunner().invoke(cli.main, [command])
     assert answer.exit_code == 1
-    assert answer.stderr.startswith("There is no notebooks/00-start-here.ipynb beside this package")
+    assert answer.stderr.startswith(f"There is no {missing} beside this package")
 
 
 def test_reset_asks_first(monkeypatch, tmp_path):

@@ -65,7 +65,7 @@ def test_commit_hooks_use_the_environment_and_no_address():
 
 def test_what_contributing_points_to_is_there():
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = re.findall(r"`((?:gluon_lessons|local_sagemaker|tools|tests|notebooks)/[\w./-]+)`", text)
+    named = re.findall(r"`((?:gluon_lessons|teaching|local_sagemaker|tools|tests|notebooks)/[\w./-]+)`", text)
     assert len(named) > 20
     assert [path for path in named if "NN" not in path and not (ROOT / path).exists()] == []
 

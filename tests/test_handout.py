@@ -6,7 +6,7 @@ import nbformat
 import pytest
 from lessons import LESSONS, NOTEBOOKS, exercise_names, hygiene
 
-from gluon_lessons.course import handout
+from teaching import handout
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = {"gluon_lessons": ROOT, "local_sagemaker": ROOT / "local_sagemaker" / "src"}
+PACKAGES = {"gluon_lessons": ROOT, "teaching": ROOT, "local_sagemaker": ROOT / "local_sagemaker" / "src"}
 
 LONGEST_MODULE = 350
 LINES_OF_GLUON_LESSONS = 7500
-LINES_TODAY = 9400  # the aim is not reached; bring this down with every module that shrinks
+LINES_TODAY = 8620  # the aim is not reached; bring this down with every module that shrinks
 
 # Longer than that today, in lines; the list only shrinks.
 LONGER: dict[str, int] = {}
@@ -90,17 +90,27 @@ def test_circles_are_seen():
     assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
+@pytest.mark.parametrize("package", PACKAGES)
+def test_imports_are_seen(package):
+    graph = edges(package, everywhere=True)
+    assert sum(map(len, graph.values())) > len(graph) / 2
+
+
 def test_the_local_sagemaker_knows_nothing_of_the_course():
     for name, path in modules("local_sagemaker").items():
         for target in imported(path, name, everywhere=True):
             assert target.partition(".")[0] != "gluon_lessons", f"{name} imports {target}"
 
 
+def test_what_a_lesson_imports_knows_nothing_of_those_who_teach():
+    for name, path in modules("gluon_lessons").items():
+        for target in imported(path, name, everywhere=True):
+            assert target.partition(".")[0] not in ("teaching", "tools"), f"{name} imports {target}"
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_nothing_imports_in_a_circle(package):
-    graph = edges(package, everywhere=False)
-    assert sum(map(len, graph.values())) > len(graph) / 2, "the imports are not seen"
-    assert circles(graph) == []
+    assert circles(edges(package, everywhere=False)) == []
 
 
 @pytest.mark.parametrize("package", PACKAGES)

@@ -15,9 +15,9 @@ import pytest
 from lessons import NOTEBOOKS, ROOT, hygiene
 from wrong_answers import lesson_03 as wrong
 
-from gluon_lessons.course import marking, sandbox
 from gluon_lessons.course.check import lesson_03
 from gluon_lessons.course.progress import CORRECT, HINT, NOT_ATTEMPTED
+from teaching import marking, sandbox
 
 pytestmark = [
     pytest.mark.skipif(not sandbox.available(), reason="This kernel cannot shut in a process."),

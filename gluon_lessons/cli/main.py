@@ -19,9 +19,9 @@ ROOT = Path(__file__).parent.parent.parent
 # Each with its place and what the help says of it.
 COMMANDS = {
     "doctor": ("gluon_lessons.cli.doctor:command", "Say what works here, and how to mend what does not."),
-    "handout": ("gluon_lessons.cli.teacher:handout", "Write the lessons without solutions, and with them."),
+    "handout": ("teaching.commands:handout", "Write the lessons without solutions, and with them."),
     "lab": ("gluon_lessons.cli.main:lab", "Open JupyterLab on the first lesson."),
-    "mark": ("gluon_lessons.cli.teacher:mark", "Mark handed-in notebooks, each shut in."),
+    "mark": ("teaching.commands:mark", "Mark handed-in notebooks, each shut in."),
     "predict": ("gluon_lessons.cli.predict:command", "Say what is in a photograph, and draw it."),
     "progress": ("gluon_lessons.cli.learner:progress", "Say what is done, and what comes next."),
     "reset": ("gluon_lessons.cli.learner:reset", "Give a lesson back as it was."),
@@ -40,6 +40,8 @@ class _Commands(click.Group):
         if name not in COMMANDS:
             return None
         module, _, attribute = COMMANDS[name][0].partition(":")
+        if module.startswith("teaching."):
+            _in_repository("teaching")
         return getattr(importlib.import_module(module), attribute)
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:

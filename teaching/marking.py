@@ -65,7 +65,7 @@ class Lesson:
 
 def mark(folder: Path, out: Path, *, seconds: int = SECONDS, tell: Callable[[str], None] = print) -> list[Result]:
     """Mark every notebook below `folder`; write marks.csv and a page per student to `out`, and return the results."""
-    from gluon_lessons.course import sandbox
+    from teaching import sandbox
 
     if not sandbox.available():
         raise LessonError("Marking shuts in other people's code, which takes Linux 5.13 or newer, with Landlock.")
@@ -120,8 +120,8 @@ def _run(cells: list[str], seconds: int) -> tuple[dict, str]:
     try:
         job = work / "job.json"
         limits = {"seconds": 2 * seconds, "memory": MEMORY, "file_size": FILE}
-        readable = [sys.prefix, sys.base_prefix, copies.ROOT / "gluon_lessons", copies.ROOT / "local_sagemaker"]
-        readable += [copies.CHECKS, copies.QUIZZES, copies.ROOT / "data", cache.root(), mpl.get_cachedir()]
+        readable = [sys.prefix, sys.base_prefix, cache.root(), mpl.get_cachedir(), copies.CHECKS, copies.QUIZZES]
+        readable += [copies.ROOT / name for name in ("gluon_lessons", "local_sagemaker", "teaching", "data")]
         described = {"cells": cells, "cell_seconds": min(CELL_SECONDS, seconds), "limits": limits}
         job.write_text(json.dumps(described | {"readable": [str(place) for place in readable]}), encoding="utf-8")
         note = _wait(work, [sys.executable, "-P", str(WORKER), str(job)], seconds)

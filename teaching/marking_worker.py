@@ -15,7 +15,7 @@ from types import ModuleType
 def main(job_file: Path) -> None:
     job = json.loads(job_file.read_text(encoding="utf-8"))
     folder = job_file.parent
-    from gluon_lessons.course import sandbox
+    from teaching import sandbox
 
     sandbox.enter(folder, map(Path, job["readable"]), **job["limits"])
     os.chdir(folder)

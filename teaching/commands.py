@@ -11,7 +11,7 @@ Folder = click.Path(file_okay=False, path_type=Path)
 @click.argument("folder", type=Folder)
 def handout(folder: Path) -> None:
     """Write the lessons to FOLDER twice: student, without solutions, and instructor, with hints and timing."""
-    from gluon_lessons.course import handout
+    from teaching import handout
 
     written = handout.write(folder)
     click.echo(f"{len(written) // 2} notebooks are in {folder / 'student'}, and again in {folder / 'instructor'}.")
@@ -26,7 +26,7 @@ def mark(folder: Path, out: Path | None, seconds: int) -> None:
 
     Notebooks lie in a folder per student, or carry the student's name in their own. Called again, it marks what is new.
     """
-    from gluon_lessons.course import marking
+    from teaching import marking
 
     out = out or folder / "marks"
     results = marking.mark(folder.resolve(), out.resolve(), seconds=seconds, tell=click.echo)

@@ -1,0 +1,1 @@
+"""For those who teach: two editions of the lessons to hand out, and marks for notebooks handed in."""
