@@ -4,24 +4,52 @@ import numpy as np
 from mxnet import nd
 
 
-def wraps_around(photo, amount):
-    return photo + np.uint8(amount % 256)
+def difference(before, after):
+    return after.astype("float32") - before.astype("float32")
 
 
-def forgets_the_type(photo, amount):
-    return np.clip(photo.astype("float32") + amount, 0, 255)
+def in_bytes(before, after, least):
+    return (after - before > least).mean()
 
 
-def clips_at_the_top_only(photo, amount):
-    return np.minimum(photo.astype("int32") + amount, 255).astype("uint8")
+def in_bytes_by_pixel(before, after, least):
+    return (after - before > least).any(axis=2).mean()
 
 
-def all_black(photo, amount):
-    return np.zeros(photo.shape)
+def only_brighter(before, after, least):
+    return (difference(before, after).max(axis=2) > least).mean()
 
 
-def float_of_other_numbers(photo, amount):
-    return photo.astype("float32") + 1
+def only_brighter_by_colour(before, after, least):
+    return (difference(before, after) > least).mean()
+
+
+def by_colour(before, after, least):
+    return (abs(difference(before, after)) > least).mean()
+
+
+def all_colours(before, after, least):
+    return (abs(difference(before, after)).min(axis=2) > least).mean()
+
+
+def mean_colour(before, after, least):
+    return (abs(difference(before, after).mean(axis=2)) > least).mean()
+
+
+def counted(before, after, least):
+    return (abs(difference(before, after)).max(axis=2) > least).sum()
+
+
+def in_percent(before, after, least):
+    return 100 * (abs(difference(before, after)).max(axis=2) > least).mean()
+
+
+def its_own_least(before, after, least):
+    return (abs(difference(before, after)).max(axis=2) > 25).mean()
+
+
+def at_least(before, after, least):
+    return (abs(difference(before, after)).max(axis=2) >= least).mean()
 
 
 def along_the_width(batch, mean, spread):
@@ -37,27 +65,95 @@ def forgets_brackets(batch, mean, spread):
     return batch - mean / spread
 
 
+def distances(photo, palette):
+    return ((nd.array(photo).expand_dims(2) - nd.array(palette).reshape((1, 1, -1, 3))) ** 2).sum(axis=3)
+
+
+def farthest(photo, palette):
+    return nd.take(nd.array(palette), distances(photo, palette).argmax(axis=2))
+
+
+def wraps_around(photo, palette):
+    return palette[((photo[:, :, None] - palette) ** 2).sum(axis=3).argmin(axis=2)]
+
+
+def absolute(photo, palette):
+    return palette[abs(photo[:, :, None].astype(float) - palette).sum(axis=3).argmin(axis=2)]
+
+
+def signed(photo, palette):
+    return palette[(photo[:, :, None].astype(float) - palette).sum(axis=3).argmin(axis=2)]
+
+
+def cut_only(batch, columns):
+    _, channels, _, width = batch.shape
+    return batch.reshape((-1, columns * width, channels))
+
+
+def sheet_in_order(batch, columns, order):
+    pictures, channels, height, width = batch.shape
+    grid = batch.reshape((pictures // columns, columns, channels, height, width)).transpose(order)
+    return grid.reshape((pictures // columns * height, columns * width, channels))
+
+
+def down_the_columns(batch, columns):
+    pictures, channels, height, width = batch.shape
+    grid = batch.reshape((columns, pictures // columns, channels, height, width)).transpose((1, 3, 0, 4, 2))
+    return grid.reshape((pictures // columns * height, columns * width, channels))
+
+
+def channels_first(batch, columns):
+    pictures, channels, height, width = batch.shape
+    grid = batch.reshape((pictures // columns, columns, channels, height, width)).transpose((2, 0, 3, 1, 4))
+    return grid.reshape((channels, pictures // columns * height, columns * width))
+
+
+def columns_for_rows(batch, columns):
+    return sheet_in_order(batch, batch.shape[0] // columns, (0, 3, 1, 4, 2))
+
+
 WRONG_ANSWERS = {
-    "shape_of_a_batch": [
-        ([32, 3, 224, 224], "tuple"),
-        ((224, 224, 3), "number of photographs"),
-        ((3, 32, 224, 224), "batch comes first"),
-        ((32, 224, 224, 3), "order of files"),
-        ((32, ["3"], 224, 224), "another kind"),
-    ],
-    "brighten": [
-        (wraps_around, "wrapped around"),
-        (forgets_the_type, "photograph is uint8"),
-        (clips_at_the_top_only, "dark pixels"),
-        (lambda photo, amount: None, "return"),
-        (all_black, "it should stop at 255"),
-        (float_of_other_numbers, "it should stop at 255"),
-        (lambda photo, amount: np.clip(photo.astype(int) + abs(amount), 0, 255).astype("uint8"), "dark pixels"),
+    "moved": [
+        (in_bytes, "118 - 120 is 254"),
+        (in_bytes_by_pixel, "widen both photographs"),
+        (only_brighter, "What got darker has changed, too: take the absolute value."),
+        (only_brighter_by_colour, "count pixels, not colours"),
+        (by_colour, "share of colours"),
+        (all_colours, "one is enough"),
+        (mean_colour, "hides a change"),
+        (counted, "a number of pixels"),
+        (in_percent, "in percent"),
+        (its_own_least, "handed in"),
+        (at_least, "exactly that is none"),
+        (lambda before, after, least: 0.25 if before.max() == 120 else 0.5, "exchanged"),
+        (lambda before, after, least: 0.77, "yours says 0.77"),
     ],
     "normalise": [
         (along_the_width, "along the width"),
         (subtracts_only, "divide by the spread"),
         (forgets_brackets, "brackets"),
+        (lambda batch, mean, spread: batch[0], "The shape changed"),
+        (lambda batch, mean, spread: batch * 3, "the numbers are not"),
         (lambda batch, mean, spread: batch - batch.undefined, "AttributeError"),
+    ],
+    "paint": [
+        (distances, "table of distances"),
+        (lambda photo, palette: distances(photo, palette).argmin(axis=2), "nd.take"),
+        (farthest, "farthest away"),
+        (wraps_around, "wrap around"),
+        (absolute, "asks for squares"),
+        (signed, "cancel"),
+        (lambda photo, palette: photo, "not in the palette"),
+        (lambda photo, palette: np.zeros_like(photo) + palette[1], "nearest colour"),
+        (lambda photo, palette: photo[0], "came back with shape"),
+    ],
+    "contact_sheet": [
+        (cut_only, "nothing was moved"),
+        (down_the_columns, "down the columns"),
+        (channels_first, "channels come first"),
+        (columns_for_rows, "three rows of two"),
+        (lambda batch, columns: sheet_in_order(batch, columns, (0, 1, 3, 4, 2)), "the order is not"),
+        (lambda batch, columns: sheet_in_order(batch, 3, (0, 3, 1, 4, 2)), "wrong for two"),
+        (lambda batch, columns: batch, "a sheet of shape"),
     ],
 }
