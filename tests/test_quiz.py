@@ -27,6 +27,16 @@ def test_a_wrong_letter_gets_its_own_explanation(question):
     assert quiz.explain(question, "b") == "Not this one. Count <again>."
 
 
+def test_code_and_formulas_are_marked_up():
+    asked = quiz.Question(
+        "What is $n^2$ in `cost = $5 + $n`?", {"a": quiz.Choice("$n < 2$", "It is not $5.", right=True)}
+    )
+    page = asked.as_html()
+    assert r'What is <span class="math">\(n^2\)</span> in <code>cost = &#36;5 + &#36;n</code>?' in page
+    assert r'a. <span class="math">\(n &lt; 2\)</span>' in page
+    assert "It is not $5." in page
+
+
 @pytest.mark.parametrize("answer", ["", "z", 3, None])
 def test_anything_else_is_told_what_to_type(question, answer):
     assert quiz.explain(question, answer) == "Answer with one of the letters a, b, in quotes."

@@ -6,6 +6,7 @@ from base64 import b64decode
 from urllib.parse import unquote, urlsplit
 
 import build_site
+import mathml
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -131,7 +132,28 @@ def test_a_page_shows_what_its_notebook_stores(pages, path):
         elif output.output_type == "stream":
             assert words(output.text) in shown
         elif "text/html" in output.data:
-            assert words(BeautifulSoup(output.data["text/html"], "html.parser").get_text()) in shown
+            made = mathml.in_html(output.data["text/html"])
+            assert words(BeautifulSoup(made, "html.parser").get_text()) in shown
+
+
+FORMULA = re.compile(r"\$(?=\S)[^$\n]+(?<=\S)\$")
+
+
+def test_every_formula_is_a_formula_on_its_page(pages):
+    counted = 0
+    for path in PATHS:
+        article = page_of(pages, path).find("article")
+        formulas = article.find_all("math")
+        counted += len(formulas)
+        assert not [str(formula) for formula in formulas if "\\" in formula.get_text()], path.name
+        for code in article.find_all(["pre", "code", "math"]):
+            code.decompose()
+        assert not FORMULA.findall(article.get_text()), path.name
+    assert counted > 40
+
+
+def test_a_formula_in_an_output_is_made_one():
+    assert mathml.in_html(r'<p>so <span class="math">\(n^2\)</span></p>').startswith("<p>so <math ")
 
 
 def test_a_quiz_unfolds_its_answers(pages):

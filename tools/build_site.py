@@ -21,6 +21,7 @@ from sphinx.util.docutils import docutils_namespace
 
 sys.path.insert(0, str(Path(__file__).parent))
 import hygiene
+import mathml
 
 import notebooks as press
 from gluon_lessons import photos
@@ -39,7 +40,9 @@ SETTINGS = {
     "html_title": "Gluon Lessons",
     "language": "en",
     "highlight_language": "none",
-    "extensions": ["myst_nb", "sphinx_copybutton"],
+    "extensions": ["myst_nb", "sphinx_copybutton", "mathml"],
+    "myst_enable_extensions": ["dollarmath"],
+    "html_math_renderer": "mathml",
     "nb_execution_mode": "off",
     "myst_heading_anchors": 4,
     "myst_heading_slug_func": "build_site.anchor",
@@ -116,6 +119,8 @@ def gather(pages):
             for output in cell.get("outputs", []):
                 if output.output_type == "error":  # stored without its traceback, which is all that MyST-NB shows
                     output.traceback = [f"{output.ename}: {output.evalue}"]
+                elif "text/html" in output.get("data", {}):
+                    output.data["text/html"] = mathml.in_html(output.data["text/html"])
             if cell.cell_type == "markdown":
                 cell.source = relink(cell.source, path.parent, brought)
         nbformat.write(notebook, pages / path.name)

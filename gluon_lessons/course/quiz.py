@@ -44,8 +44,9 @@ class Question:
 
 
 def _marked_up(text: str) -> str:
-    """Return a text as HTML; what stands between backticks is code."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
+    """Return a text as HTML; what stands between backticks is code, and between dollar signs a formula."""
+    coded = re.sub(r"`([^`]+)`", lambda code: f"<code>{code[1].replace('$', '&#36;')}</code>", html.escape(text))
+    return re.sub(r"\$(?=\S)([^$]+)(?<=\S)\$", r'<span class="math">\\(\1\\)</span>', coded)
 
 
 def questions(lesson: str) -> list[Question]:
