@@ -1,4 +1,4 @@
-"""The stored notebooks: what each must be, that every solution is correct, and that the press stores them whole.
+"""The stored notebooks: what each must be, that every solution is correct, and that the tool stores them whole.
 
 The comparison of outputs, cell by cell, is nbval's: `make test` runs it after these.
 """
@@ -13,9 +13,9 @@ import pytest
 from lessons import LESSONS, ROOT, hygiene
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-import notebooks as press
+import notebooks
 
-ALL = press.in_order()
+ALL = notebooks.in_order()
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
@@ -26,11 +26,11 @@ def test_it_passes_the_inspection(path):
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.stem)
 def test_it_is_stored_in_the_normal_form(path):
     notebook = nbformat.read(path, as_version=4)
-    assert press.as_text(press.normalise(notebook)) == path.read_text(encoding="utf-8")
+    assert notebooks.as_text(notebooks.normalise(notebook)) == path.read_text(encoding="utf-8")
 
 
 def test_navigation_lines_and_lesson_tables_are_up_to_date():
-    for path, text in press.generated().items():
+    for path, text in notebooks.generated().items():
         assert path.read_text(encoding="utf-8") == text, f"{path.name}: run `make notebooks`"
 
 
@@ -46,7 +46,7 @@ def test_every_solution_earns_correct(path):
         elif hygiene.tags(cell) & {"setup", "needed"}:
             kept.append(new_code_cell(cell.source))
     solved = new_notebook(cells=kept)
-    press.execute(solved, path)
+    notebooks.execute(solved, path)
     for cell in solved.cells:
         if "exercise" in hygiene.tags(cell):
             printed = "".join(hygiene.text_of(output) for output in cell.outputs)
@@ -66,9 +66,9 @@ def test_the_sanitize_file_is_read_as_it_is_written():
 
 @pytest.fixture
 def course(tmp_path, monkeypatch):
-    """An empty course folder for the press to work in."""
-    monkeypatch.setattr(press, "ROOT", tmp_path)
-    monkeypatch.setattr(press, "NOTEBOOKS", tmp_path / "notebooks")
+    """An empty course folder for the tool to work in."""
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "NOTEBOOKS", tmp_path / "notebooks")
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "README.md").write_text("Before\n<!-- lessons -->\n<!-- /lessons -->\nAfter\n")
 
@@ -84,9 +84,9 @@ def course(tmp_path, monkeypatch):
 
 def test_refreshing_twice_stores_the_same_bytes(course):
     path = course("01-one", new_code_cell("print(6 * 7)"), new_code_cell("6 * 7"))
-    assert press.main(["refresh"]) == 0
+    assert notebooks.main(["refresh"]) == 0
     once = path.read_bytes()
-    assert press.main(["refresh", "01"]) == 0
+    assert notebooks.main(["refresh", "01"]) == 0
     assert path.read_bytes() == once
     assert b"execution_count" in once
     assert b"iopub" not in once
@@ -95,11 +95,11 @@ def test_refreshing_twice_stores_the_same_bytes(course):
 def test_navigation_and_table_follow_the_order_of_the_course(course):
     for name in ("glossary", "02-two", "appendix-table", "01-one"):
         course(name)
-    press.main(["refresh"])
-    [middle] = [path for path in press.in_order() if path.stem == "02-two"]
+    notebooks.main(["refresh"])
+    [middle] = [path for path in notebooks.in_order() if path.stem == "02-two"]
     line = nbformat.read(middle, as_version=4).cells[0].source
     assert line.index("01. Lesson 01-one") < line.index("Contents") < line.index("Lesson appendix-table")
-    readme = (press.ROOT / "README.md").read_text()
+    readme = (notebooks.ROOT / "README.md").read_text()
     assert "| [01. Lesson 01-one](notebooks/01-one.ipynb) | 7 | a photograph |" in readme
     assert readme.startswith("Before\n")
     assert readme.endswith("After\n")
@@ -108,27 +108,27 @@ def test_navigation_and_table_follow_the_order_of_the_course(course):
 def test_a_failing_cell_leaves_the_stored_notebook_as_it_was(course, capsys):
     path = course("01-one", new_code_cell("print(1)"), new_code_cell("1 / 0"))
     before = path.read_bytes()
-    assert press.main(["refresh", "01"]) == 1
+    assert notebooks.main(["refresh", "01"]) == 1
     assert path.read_bytes() == before
     assert "01-one.ipynb, cell 4, failed: ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_a_dead_kernel_is_one_sentence(course, capsys):
     course("01-one", new_code_cell("import os; os._exit(1)"))
-    assert press.main(["refresh", "01"]) == 1
+    assert notebooks.main(["refresh", "01"]) == 1
     assert "the kernel did not run" in capsys.readouterr().err
 
 
 def test_an_unknown_lesson_gets_the_nearest_names(course, capsys):
     course("01-ndarray")
-    assert press.main(["run", "ndaray"]) == 1
+    assert notebooks.main(["run", "ndaray"]) == 1
     assert "There is no notebook 'ndaray'. Did you mean 01-ndarray?" in capsys.readouterr().err
 
 
 def test_the_run_prints_a_table_and_fails_when_a_lesson_does(course, capsys):
     course("01-good", new_code_cell("print(1)"))
     course("02-bad", new_code_cell("1 / 0"))
-    assert press.main(["run"]) == 1
+    assert notebooks.main(["run"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["lesson", "cells", "seconds", "budget"]
     assert lines[1].split()[:2] == ["01-good", "1"]
@@ -138,9 +138,9 @@ def test_the_run_prints_a_table_and_fails_when_a_lesson_does(course, capsys):
 def test_the_run_fails_when_a_lesson_exceeds_its_budget_by_half(course, capsys, monkeypatch):
     course("01-good", new_code_cell("print(1)"))
     taken = iter([89, 91])
-    monkeypatch.setattr(press, "execute", lambda notebook, path: next(taken))
-    assert press.main(["run"]) == 0
-    assert press.main(["run"]) == 1
+    monkeypatch.setattr(notebooks, "execute", lambda notebook, path: next(taken))
+    assert notebooks.main(["run"]) == 0
+    assert notebooks.main(["run"]) == 1
     assert "exceeds its budget" in capsys.readouterr().out
 
 
@@ -155,21 +155,21 @@ print("Correct." if answer == 2 else "Not attempted yet.")
 
 
 def test_the_check_tells_what_differs_and_which_solution_fails(course, capsys, monkeypatch):
-    monkeypatch.setattr(press, "inspect", lambda paths: 0)
+    monkeypatch.setattr(notebooks, "inspect", lambda paths: 0)
     exercise = new_code_cell(
         'answer = ...\nprint("Correct." if answer == 2 else "Not attempted yet.")', metadata={"tags": ["exercise"]}
     )
     solution = new_markdown_cell(SOLVED, metadata={"tags": ["solution"]})
     tolerant = new_code_cell("print(0.9)", metadata={"compare": {"rtol": 0.1, "why": "Chance decides."}})
     path = course("glossary", new_code_cell("print(6)"), tolerant, exercise, solution)
-    press.main(["refresh"])
+    notebooks.main(["refresh"])
     capsys.readouterr()
-    assert press.main(["check", "glossary"]) == 0, capsys.readouterr().err
+    assert notebooks.main(["check", "glossary"]) == 0, capsys.readouterr().err
     notebook = nbformat.read(path, as_version=4)
     notebook.cells[2].outputs[0].text, notebook.cells[3].outputs[0].text = "7\n", "0.85\n"
     notebook.cells[5].source = SOLVED.replace("answer = 2\n", "answer = 3\n")
-    path.write_text(press.as_text(press.normalise(notebook)))
-    assert press.main(["check", "glossary"]) == 1
+    path.write_text(notebooks.as_text(notebooks.normalise(notebook)))
+    assert notebooks.main(["check", "glossary"]) == 1
     told = capsys.readouterr().err
     assert "glossary.ipynb cell 3: stdout:     -7\n    +6" in told
     assert "cell 4" not in told
@@ -184,7 +184,7 @@ def nbval(folder):
 
 def test_the_comparison_rejects_a_changed_output(tmp_path):
     cell = new_code_cell("print(6 * 7)", execution_count=1, outputs=[new_output("stream", name="stdout", text="42\n")])
-    notebook = press.normalise(new_notebook(cells=[cell]))
+    notebook = notebooks.normalise(new_notebook(cells=[cell]))
     nbformat.write(notebook, tmp_path / "right.ipynb")
     assert nbval(tmp_path).returncode == 0
     notebook.cells[0].outputs[0].text = "43\n"

@@ -13,9 +13,9 @@ from bs4 import BeautifulSoup
 from lessons import ROOT, hygiene
 from nbformat.v4 import new_markdown_cell, new_notebook
 
-import notebooks as press
+import notebooks
 
-PATHS = press.in_order()
+PATHS = notebooks.in_order()
 FETCHED = {"script": "src", "img": "src", "link": "href", "iframe": "src", "source": "src"}
 
 
@@ -195,7 +195,7 @@ def test_links_between_files_become_links_between_pages():
 def test_a_link_that_leads_nowhere_stops_the_build_and_leaves_the_old_pages(tmp_path, monkeypatch, link, built):
     lesson = tmp_path / "01-one.ipynb"
     nbformat.write(new_notebook(cells=[new_markdown_cell("# 01. One")]), lesson)
-    monkeypatch.setattr(press, "in_order", lambda: [lesson])
+    monkeypatch.setattr(notebooks, "in_order", lambda: [lesson])
     monkeypatch.setattr(build_site, "landing_picture", lambda: (b"", ""))
     monkeypatch.setattr(build_site, "front_page", lambda readme: f"# Front\n\n[a link]({link})\n")
     site = tmp_path / "site"

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import hygiene
 import mathml
 
-import notebooks as press
+import notebooks
 from gluon_lessons import photos
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -98,7 +98,7 @@ def build(site):
         sphinx.build()
         if sphinx.statuscode:
             return sphinx.statuscode
-        for path in press.in_order():  # who downloads a notebook gets it as it is stored
+        for path in notebooks.in_order():  # who downloads a notebook gets it as it is stored
             shutil.copyfile(path, made / "_sources" / path.name)
         shutil.rmtree(site, ignore_errors=True)
         shutil.move(made, site)
@@ -108,7 +108,7 @@ def build(site):
 def gather(pages):
     """Lay out what Sphinx reads: each notebook, the README as the front page, and the files that they link to."""
     pages.mkdir(parents=True)
-    paths = press.in_order()
+    paths = notebooks.in_order()
     brought = set()
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
@@ -157,7 +157,7 @@ def relink(text, folder, brought):
         target = (folder / match[1]).resolve()
         if not target.is_file() or not target.is_relative_to(ROOT):
             return match[1]  # Sphinx says what is wrong with it
-        if target.parent == press.NOTEBOOKS:
+        if target.parent == notebooks.NOTEBOOKS:
             return f"/{target.name}"
         if target == ROOT / "README.md":
             return "/index.md"
@@ -182,7 +182,7 @@ def front_page(readme):
 
 def landing_picture():
     """Return the picture, as PNG, that the first lesson stores where it detects, and its alt text."""
-    first = press.in_order()[0]
+    first = notebooks.in_order()[0]
     for cell in hygiene.code_cells(nbformat.read(first, as_version=4)):
         for output in cell.outputs:
             if 'predict.detect("dog")' in cell.source and "image/png" in output.get("data", {}):
@@ -195,7 +195,7 @@ def contents(paths, documents):
     parts = {}
     part = None
     for path in paths:
-        if path.stem in press.LAST:
+        if path.stem in notebooks.LAST:
             part = LOOK_UP
         part = next((name for start, name in PARTS.items() if path.stem.startswith(start)), part)
         parts.setdefault(part, []).append(path.name)

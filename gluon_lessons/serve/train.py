@@ -1,4 +1,4 @@
-"""The training room: the entry script of a SageMaker training job, here and there (Python 3.8, MXNet 1.9.0).
+"""The entry script of a SageMaker training job, here and there (Python 3.8, MXNet 1.9.0).
 
 Script mode: hyperparameters arrive as arguments, channels and folders as variables of the environment, metrics leave as
 printed `name=value` words, checkpoints lie where the next job finds them after a stop, and what is saved at the end is
@@ -89,8 +89,9 @@ def read_idx(path):
 class Pictures:
     """Pictures and labels in batches on the device, normal: mean 0, deviation 1."""
 
-    def __init__(self, images, labels, mean, std):
-        self.images, self.labels, self.mean, self.std = images, labels, mean, std
+    def __init__(self, images_and_labels, mean, std):
+        self.images, self.labels = images_and_labels
+        self.mean, self.std = mean, std
 
     def batches(self, order, size):
         for start in range(0, len(order), size):
@@ -235,7 +236,7 @@ def train(args, data, test_data, names, store):
     if store:
         for number, parameter in enumerate(net.collect_params().values()):
             store.init(number, mx.nd.zeros(parameter.shape))  # for sums of gradients; the weights are equal by the seed
-    pictures, test = Pictures(*data, mean, std), Pictures(*test_data, mean, std)
+    pictures, test = Pictures(data, mean, std), Pictures(test_data, mean, std)
     for epoch in range(resume(args.checkpoint_dir, net, trainer) + 1, args.epochs + 1):
         start = time.time()
         mx.random.seed(args.seed + epoch)  # so that a resumed job goes on exactly like one that was never stopped

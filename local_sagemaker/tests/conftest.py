@@ -40,12 +40,6 @@ def aws(cloud):
 
 
 @pytest.fixture(scope="session")
-def desk(aws):
-    """The same, for tests that have not been renamed."""
-    return aws
-
-
-@pytest.fixture(scope="session")
 def endpoint(aws):
     """An endpoint in service that doubles a sum; leave it as it was."""
     return aws.deploy(2)

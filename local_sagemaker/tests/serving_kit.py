@@ -120,6 +120,3 @@ def until(condition, within=30):
             return value
         assert time.monotonic() < deadline, "it did not happen"
         time.sleep(0.1)
-
-
-Desk = Clients  # for tests that have not been renamed

@@ -21,9 +21,9 @@ from local_sagemaker.cli import main
 from local_sagemaker.daemon import main as main_module
 from local_sagemaker.daemon import state
 from local_sagemaker.errors import LocalSageMakerError
-from serving_kit import Desk, until
+from serving_kit import Clients, until
 
-import local_sagemaker as room
+import local_sagemaker
 
 # A notebook's kernel: it connects, says so, and lives until it is killed.
 KERNEL = "import local_sagemaker; local_sagemaker.connect(); print('connected', flush=True); input()"
@@ -37,7 +37,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setattr(Loader, "CUSTOMER_DATA_PATH", Loader.CUSTOMER_DATA_PATH)
     os.environ["LOCAL_SAGEMAKER_HOME"] = str(tmp_path)
     yield tmp_path
-    room.stop()
+    local_sagemaker.stop()
     os.environ.clear()
     os.environ.update(before)
 
@@ -89,7 +89,7 @@ def test_the_commands_start_show_and_stop(home):
 
 def test_two_kernels_at_once_start_one_cloud(home):
     found = []
-    threads = [threading.Thread(target=lambda: found.append(room.start(os.getpid()).pid)) for _ in range(4)]
+    threads = [threading.Thread(target=lambda: found.append(local_sagemaker.start(os.getpid()).pid)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -125,13 +125,13 @@ def connect_as_guest():
     running = state.read()
     keys = (running.access_key, running.secret_key)
     os.environ.update(state.environment(running.url, keys, running.region))
-    return Desk(running)
+    return Clients(running)
 
 
 def test_a_cloud_outlives_a_restart_of_its_kernel_but_not_its_last_kernel(home, kernel):
     first = kernel()
-    desk = connect_as_guest()
-    name = desk.deploy(2)
+    aws = connect_as_guest()
+    name = aws.deploy(2)
     running, processes = state.read(), family()
     assert len(processes) > 3
     for process in processes:
@@ -141,7 +141,7 @@ def test_a_cloud_outlives_a_restart_of_its_kernel_but_not_its_last_kernel(home, 
     first.wait()
     second = kernel()
     assert state.read() == running
-    assert desk.ask(name, [1, 2, 3]) == (12, "only")
+    assert aws.ask(name, [1, 2, 3]) == (12, "only")
     second.kill()
     second.wait()
     assert_gone(processes, running.run)
@@ -157,13 +157,13 @@ def test_a_cloud_does_not_outlive_its_folder(home, kernel):
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_outlives_a_cloud_that_is_ended(home, how):
-    running = room.start()
+    running = local_sagemaker.start()
     name = connect_as_guest().deploy(2)
     processes = family()
     assert len(processes) > 3
     os.kill(running.pid, how)
     assert_gone(processes, running.run)
-    again = room.start()
+    again = local_sagemaker.start()
     assert again.pid != running.pid
     assert name not in connect_as_guest().endpoints()
 
@@ -176,20 +176,20 @@ def test_connecting_leads_every_client_here(home):
         "AWS_ACCESS_KEY_ID": "AKIAREALREALREALREAL",
     }
     os.environ.update(elsewhere)
-    session = room.connect()
+    session = local_sagemaker.connect()
     assert not {"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_S3"} & set(os.environ)
     for service in ("s3", "sagemaker", "sagemaker-runtime", "sts", "iam", "logs", "cloudwatch"):
         assert boto3.client(service).meta.endpoint_url == state.read().url
     assert boto3.client("sts").get_caller_identity()["Account"] == session.account
     before = dict(os.environ)
-    room.connect()
+    local_sagemaker.connect()
     assert dict(os.environ) == before
 
 
 def test_a_cloud_that_cannot_start_says_so(home):
     (home / "cloud.log").mkdir()
     with pytest.raises(LocalSageMakerError, match="did not start: IsADirectoryError"):
-        room.start()
+        local_sagemaker.start()
 
 
 def daemons(home):
@@ -211,54 +211,54 @@ def test_an_interrupted_start_leaves_one_daemon_to_be_found(home, monkeypatch):
     def interrupt(_):
         raise Interrupted
 
-    monkeypatch.setattr(room.time, "sleep", interrupt)
+    monkeypatch.setattr(local_sagemaker.time, "sleep", interrupt)
     with pytest.raises(Interrupted):
-        room.start()
+        local_sagemaker.start()
     monkeypatch.undo()
     os.environ["LOCAL_SAGEMAKER_HOME"] = str(home)
-    running = room.start()
+    running = local_sagemaker.start()
     until(lambda: [process.pid for process in daemons(home)] == [running.pid])  # one that comes second ends by itself
     assert state.read() == running
 
 
 def test_a_second_daemon_in_the_same_folder_leaves_the_first_alone(home):
-    running = room.start()
+    running = local_sagemaker.start()
     done = subprocess.run([sys.executable, "-m", "local_sagemaker.daemon.main"], capture_output=True, text=True)
-    assert (done.returncode, "Another local cloud runs in this folder" in done.stderr) == (1, True)
+    assert (done.returncode, "Another local SageMaker runs in this folder" in done.stderr) == (1, True)
     assert state.read() == running
     assert connect_as_guest().endpoints() == []
 
 
 @pytest.mark.parametrize("step", [-3600, 3600])
 def test_a_step_of_the_clock_changes_nothing(home, monkeypatch, step):
-    running, created, now = room.start(), psutil.Process.create_time, time.time
+    running, created, now = local_sagemaker.start(), psutil.Process.create_time, time.time
     monkeypatch.setattr(psutil.Process, "create_time", lambda process: created(process) + step)
     monkeypatch.setattr(time, "time", lambda: now() + step)
     assert state.read() == running
-    assert room.start(os.getpid()) == running
+    assert local_sagemaker.start(os.getpid()) == running
     assert main_module._is_owner(home / "owners" / str(os.getpid()))
     assert Path(running.run).exists()
-    assert room.stop()
-    assert not room.stop()
+    assert local_sagemaker.stop()
+    assert not local_sagemaker.stop()
 
 
 @pytest.mark.parametrize("text", ["", '{"url": "http://127', '{"url": 1}', "[]", "null", "\udcff"])
 def test_a_state_file_that_says_nothing_is_put_aside(home, text):
     (home / "cloud.json").write_text(text, errors="surrogateescape")
     assert state.read() is None
-    running = room.start()
+    running = local_sagemaker.start()
     assert "has been put aside as cloud.json.old" in command("logs")
     assert state.read() == running
 
 
 def test_a_state_file_cut_while_the_daemon_runs_is_written_again(home):
-    running = room.start()
+    running = local_sagemaker.start()
     (home / "cloud.json").write_text('{"url": "http')
     until(lambda: state.read() == running)
     (home / "cloud.json").write_text("")
-    assert room.start() == running
+    assert local_sagemaker.start() == running
     (home / "cloud.json").write_text("")
-    assert room.stop()
+    assert local_sagemaker.stop()
     assert daemons(home) == []
 
 
@@ -266,14 +266,14 @@ def test_a_daemon_of_an_older_version_is_named(home):
     old = subprocess.Popen([sys.executable, "-c", "input() # local_sagemaker.daemon.main"], stdin=subprocess.PIPE)
     (home / "cloud.json").write_text(json.dumps({"pid": old.pid, "run": "/nowhere", "url": "x", "started": 0.0}))
     with pytest.raises(LocalSageMakerError, match=f"another version still runs; end it with `kill {old.pid}`"):
-        room.start()
+        local_sagemaker.start()
     old.kill()
     old.communicate()
-    assert room.start()
+    assert local_sagemaker.start()
 
 
 def test_without_its_guard_the_daemon_goes_on_and_leaves_nothing(home):
-    running = room.start()
+    running = local_sagemaker.start()
     (guard,) = [p for p in family() if "-ISE" in p.cmdline()]
     guard.kill()
     name = connect_as_guest().deploy(2)
@@ -288,11 +288,11 @@ def test_without_its_guard_the_daemon_goes_on_and_leaves_nothing(home):
 
 
 def test_stopping_without_a_guard_leaves_nothing(home):
-    running = room.start()
+    running = local_sagemaker.start()
     processes = family()
     (guard,) = [p for p in processes if "-ISE" in p.cmdline()]
     guard.kill()
-    assert room.stop()
+    assert local_sagemaker.stop()
     assert_gone(processes, running.run)
 
 
@@ -304,7 +304,7 @@ def test_a_proxy_in_the_environment_is_not_asked(home, monkeypatch, name):
     for other in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, "example.com")
-    session = room.connect()
+    session = local_sagemaker.connect()
     assert boto3.client("sts").get_caller_identity()["Account"] == session.account
     assert boto3.client("sagemaker").list_endpoints()["Endpoints"] == []
     assert os.environ["no_proxy"] == os.environ["NO_PROXY"] == "example.com,127.0.0.1"
@@ -312,7 +312,7 @@ def test_a_proxy_in_the_environment_is_not_asked(home, monkeypatch, name):
 
 def test_an_existing_folder_is_closed_to_others(home):
     home.chmod(0o755)
-    room.start()
+    local_sagemaker.start()
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     assert stat.S_IMODE((home / "logs").stat().st_mode) == 0o700
     assert stat.S_IMODE((home / "cloud.log").stat().st_mode) == 0o600

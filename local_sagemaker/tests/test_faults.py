@@ -10,20 +10,20 @@ from botocore.exceptions import ClientError
 from jobs_kit import channel, put, train, wait
 from local_sagemaker.control import archives
 from local_sagemaker.daemon import state
-from local_sagemaker.daemon.processes import MARK, Nursery
+from local_sagemaker.daemon.processes import MARK, Processes
 from serving_kit import multiplier, unique, until
 
 
-def test_an_alarm_that_is_not_evaluated_is_refused_before_the_update(desk, endpoint):
+def test_an_alarm_that_is_not_evaluated_is_refused_before_the_update(aws, endpoint):
     alarm, cloudwatch = unique("alarm"), boto3.client("cloudwatch")
     metric = {"Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "Period": 60, "EvaluationPeriods": 1}
     cloudwatch.put_metric_alarm(
         AlarmName=alarm, **metric, ExtendedStatistic="p99", Threshold=0, ComparisonOperator="GreaterThanThreshold"
     )
-    config = desk.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
+    config = aws.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointConfigName"]
     at_once = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 1}
     with pytest.raises(ClientError, match=f"Alarm {alarm} is not evaluated here"):
-        desk.sagemaker.update_endpoint(
+        aws.sagemaker.update_endpoint(
             EndpointName=endpoint,
             EndpointConfigName=config,
             DeploymentConfig={
@@ -31,11 +31,11 @@ def test_an_alarm_that_is_not_evaluated_is_refused_before_the_update(desk, endpo
                 "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
             },
         )
-    assert desk.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "InService"
+    assert aws.sagemaker.describe_endpoint(EndpointName=endpoint)["EndpointStatus"] == "InService"
 
 
-def test_an_update_that_goes_wrong_leaves_the_old_fleet_alone(desk):
-    name, alarm = desk.deploy(1), unique("alarm")
+def test_an_update_that_goes_wrong_leaves_the_old_fleet_alone(aws):
+    name, alarm = aws.deploy(1), unique("alarm")
     cloudwatch = boto3.client("cloudwatch")
     metric = {"Namespace": "AWS/SageMaker", "MetricName": "ModelLatency", "Period": 60, "EvaluationPeriods": 1}
     cloudwatch.put_metric_alarm(
@@ -47,8 +47,8 @@ def test_an_update_that_goes_wrong_leaves_the_old_fleet_alone(desk):
         "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50},
         "WaitIntervalInSeconds": 600,
     }
-    config = desk.config(desk.variant("only", desk.model(multiplier(2))))
-    desk.sagemaker.update_endpoint(
+    config = aws.config(aws.variant("only", aws.model(multiplier(2))))
+    aws.sagemaker.update_endpoint(
         EndpointName=name,
         EndpointConfigName=config,
         DeploymentConfig={
@@ -56,21 +56,21 @@ def test_an_update_that_goes_wrong_leaves_the_old_fleet_alone(desk):
             "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": alarm}]},
         },
     )
-    until(lambda: {desk.ask(name, [1, 1, 1])[0] for _ in range(10)} == {3, 6}, within=60)
+    until(lambda: {aws.ask(name, [1, 1, 1])[0] for _ in range(10)} == {3, 6}, within=60)
     cloudwatch.delete_alarms(AlarmNames=[alarm])  # nobody thought of that
-    found = desk.settled(name)
+    found = aws.settled(name)
     assert (found["EndpointStatus"], "mistake" in found["FailureReason"]) == ("InService", True)
-    assert {desk.ask(name, [1, 1, 1])[0] for _ in range(10)} == {3}
+    assert {aws.ask(name, [1, 1, 1])[0] for _ in range(10)} == {3}
     until(lambda: {p.pid for p in psutil.Process(state.read().pid).children(recursive=True)} <= before)
-    desk.delete(name)
+    aws.delete(name)
 
 
-def test_a_variant_keeps_one_copy(desk, endpoint):
+def test_a_variant_keeps_one_copy(aws, endpoint):
     with pytest.raises(ClientError, match="needs at least one instance"):
-        desk.sagemaker.update_endpoint_weights_and_capacities(
+        aws.sagemaker.update_endpoint_weights_and_capacities(
             EndpointName=endpoint, DesiredWeightsAndCapacities=[{"VariantName": "only", "DesiredInstanceCount": 0}]
         )
-    assert desk.ask(endpoint, [1, 2, 3])[0] == 12
+    assert aws.ask(endpoint, [1, 2, 3])[0] == 12
 
 
 HIDES = """
@@ -105,13 +105,13 @@ def _words(process):
 
 
 def test_stopping_a_process_ends_what_it_hid(tmp_path):
-    nursery = Nursery(tmp_path / "run")
-    child = nursery.spawn(["setsid", "--fork", "sleep", "600"], env={"PATH": "/usr/bin:/bin"})
+    processes = Processes(tmp_path / "run")
+    child = processes.spawn(["setsid", "--fork", "sleep", "600"], env={"PATH": "/usr/bin:/bin"})
     until(lambda: [p for p in psutil.process_iter() if _mark(p) == child.mark and "sleep" in _words(p)])
     child.wait()
     child.stop()
     assert not [p for p in psutil.process_iter() if _mark(p) == child.mark]
-    nursery.close()
+    processes.close()
 
 
 def bomb(size):

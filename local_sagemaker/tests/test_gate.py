@@ -25,8 +25,8 @@ def bucket(cloud):
     return name
 
 
-def test_sixty_four_control_calls_at_once_are_answered(desk):
-    address, names, times, errors = desk.upload(b"model"), [unique("model") for _ in range(64)], [], []
+def test_sixty_four_control_calls_at_once_are_answered(aws):
+    address, names, times, errors = aws.upload(b"model"), [unique("model") for _ in range(64)], [], []
 
     client = boto3.client("sagemaker", config=Config(max_pool_connections=64, retries={"total_max_attempts": 1}))
 
@@ -34,7 +34,7 @@ def test_sixty_four_control_calls_at_once_are_answered(desk):
         began = time.monotonic()
         try:
             container = {"Image": IMAGE, "ModelDataUrl": address}
-            client.create_model(ModelName=name, ExecutionRoleArn=desk.session.role, PrimaryContainer=container)
+            client.create_model(ModelName=name, ExecutionRoleArn=aws.session.role, PrimaryContainer=container)
         except Exception as error:
             errors.append(error)
         times.append(time.monotonic() - began)
@@ -46,7 +46,7 @@ def test_sixty_four_control_calls_at_once_are_answered(desk):
         thread.join()
     assert errors == []
     print(f"the slowest of 64 took {max(times):.1f} s")
-    listed = [m["ModelName"] for p in desk.sagemaker.get_paginator("list_models").paginate() for m in p["Models"]]
+    listed = [m["ModelName"] for p in aws.sagemaker.get_paginator("list_models").paginate() for m in p["Models"]]
     assert set(names) <= set(listed)
 
 

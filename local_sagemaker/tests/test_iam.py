@@ -33,19 +33,19 @@ def model(client, role_arn, address):
 
 
 @pytest.fixture(scope="module")
-def address(desk):
-    return desk.upload(multiplier(2))
+def address(aws):
+    return aws.upload(multiplier(2))
 
 
-def test_a_role_that_may_not_read_serves_nothing(desk, address):
+def test_a_role_that_may_not_read_serves_nothing(aws, address):
     words = r'Could not access model data at s3://.*Also ensure that the role has "s3:GetObject" permissions'
     with pytest.raises(ClientError, match=words):
-        model(desk.sagemaker, role(), address)
+        model(aws.sagemaker, role(), address)
     elsewhere = allow("s3:GetObject", resource="arn:aws:s3:::elsewhere/*")
     with pytest.raises(ClientError, match=words):
-        model(desk.sagemaker, role(elsewhere), address)
+        model(aws.sagemaker, role(elsewhere), address)
     arn = f"arn:aws:s3:::{address.removeprefix('s3://')}"
-    model(desk.sagemaker, role(allow("s3:GetObject", resource=arn)), address)
+    model(aws.sagemaker, role(allow("s3:GetObject", resource=arn)), address)
 
 
 @pytest.mark.parametrize(
@@ -58,17 +58,17 @@ def test_a_role_that_may_not_read_serves_nothing(desk, address):
         TRUST | {"Condition": {"StringEquals": {"aws:SourceAccount": "999999999999"}}},
     ],
 )
-def test_a_role_that_does_not_trust_sagemaker_cannot_be_used(desk, address, statement):
+def test_a_role_that_does_not_trust_sagemaker_cannot_be_used(aws, address, statement):
     with pytest.raises(ClientError, match="Could not assume role"):
-        model(desk.sagemaker, role(allow("*"), statement), address)
+        model(aws.sagemaker, role(allow("*"), statement), address)
 
 
-def test_a_role_that_trusts_sagemaker_for_this_account_can_be_used(desk, address):
+def test_a_role_that_trusts_sagemaker_for_this_account_can_be_used(aws, address):
     condition = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
-    model(desk.sagemaker, role(allow("s3:*"), TRUST | {"Condition": condition}), address)
+    model(aws.sagemaker, role(allow("s3:*"), TRUST | {"Condition": condition}), address)
 
 
-def test_handing_a_role_on_needs_a_right_of_its_own(desk, address):
+def test_handing_a_role_on_needs_a_right_of_its_own(aws, address):
     arn = role(allow("s3:GetObject"))
     guest = Guest(allow("sagemaker:*"))
     with pytest.raises(ClientError, match=f"not authorized to perform: iam:PassRole on resource: {arn}"):
@@ -150,7 +150,7 @@ def test_a_job_whose_role_may_not_read_is_refused(cloud):
         train(cloud, "pass", RoleArn=role(allow("s3:PutObject")))
 
 
-def test_awss_own_policies_can_be_attached(desk, address):
+def test_awss_own_policies_can_be_attached(aws, address):
     iam = boto3.client("iam")
     arn = role(None)
     iam.attach_role_policy(
@@ -163,7 +163,7 @@ def test_awss_own_policies_can_be_attached(desk, address):
     with pytest.raises(ClientError, match="AccessDenied"):
         guest.client("s3").put_object(Bucket=bucket, Key="x", Body=b"")
     # It allows what the bucket's name or a tag gives to SageMaker.
-    model(desk.sagemaker, arn, address)
+    model(aws.sagemaker, arn, address)
 
 
 def test_assuming_a_role_takes_both_sides(cloud):

@@ -12,7 +12,7 @@ from local_sagemaker.control.storage import Storage
 from local_sagemaker.control.tables import Table, Tables
 from local_sagemaker.control.tags import Tags
 from local_sagemaker.daemon import state
-from local_sagemaker.daemon.processes import Nursery
+from local_sagemaker.daemon.processes import Processes
 from local_sagemaker.gate import direct, identity
 from local_sagemaker.hosting.capture import Capture
 from local_sagemaker.hosting.endpoints import Hosting
@@ -52,7 +52,7 @@ class Cloud:
         self.tags = Tags()
         self.tables = Tables(self.arn, self.tags.drop)
         self.storage = Storage(self)
-        self.processes = Nursery(self.root)
+        self.processes = Processes(self.root)
         self.serving, self.hosting = Serving(self), Hosting(self)
         self.metrics, self.capture = Metrics(self), Capture(self)
 

@@ -1,4 +1,4 @@
-"""The boiler room: the process that is the cloud, from its start to the last thing it clears away."""
+"""The daemon: the process that is the cloud, from its start to the last thing it clears away."""
 
 import contextlib
 import json
@@ -64,7 +64,7 @@ def main():
     home = state.folder()
     lock = state.hold(home / state.LOCK)
     if lock is None:
-        sys.exit("Another local cloud runs in this folder; stop it with `local-sagemaker stop`.")
+        sys.exit("Another local SageMaker runs in this folder; stop it with `local-sagemaker stop`.")
     (home / "owners").mkdir(exist_ok=True)
     _log_to(home / "cloud.log")
     _sweep(home)

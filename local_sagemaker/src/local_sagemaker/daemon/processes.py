@@ -47,7 +47,7 @@ NUMBERS = itertools.count(1)
 class Process(subprocess.Popen):
     """A child in its own process group; `stop()` ends the whole group."""
 
-    nursery, mark = None, ""
+    owner, mark = None, ""
 
     def stop(self, grace=5):
         """Ask the group to end, insist after `grace` seconds, and return the exit status."""
@@ -59,7 +59,7 @@ class Process(subprocess.Popen):
             os.killpg(self.pid, signal.SIGKILL)  # also what the leader left behind
         status = self.wait()
         end_marked(self.mark)  # and what went to a group or session of its own
-        self.nursery.forget(self)
+        self.owner.forget(self)
         return status
 
 
@@ -82,7 +82,7 @@ def _carries(process, mark):
         return False
 
 
-class Nursery:
+class Processes:
     """Starts processes and remembers them until they are stopped."""
 
     def __init__(self, folder):
@@ -98,7 +98,7 @@ class Nursery:
             output = stack.enter_context(Path(log).open("ab")) if log else subprocess.DEVNULL
             with self._lock:
                 if self._closed:
-                    raise RuntimeError("The local cloud is stopping and starts nothing more.")
+                    raise RuntimeError("The local SageMaker is stopping and starts nothing more.")
                 mark = f"{self._folder}:{next(NUMBERS)}"
                 child = Process(
                     [str(arg) for arg in args],
@@ -109,7 +109,7 @@ class Nursery:
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
                 )
-                child.nursery, child.mark = self, mark
+                child.owner, child.mark = self, mark
                 self._children.add(child)
                 self._tell("+", child)
         return child

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import psutil
 
-# The settings of the learner's own account, which must not leak into the local cloud, nor the cloud's requests to AWS.
+# The settings of a person's own account, which must not leak into the local SageMaker, nor its requests to AWS.
 FORGET = (
     "AWS_PROFILE",
     "AWS_DEFAULT_PROFILE",

@@ -30,7 +30,7 @@ class Admission:
             self.error = error
         except Exception:
             log.exception("%s %s", request.method, request.path[:200])
-            self.error = ApiError("InternalFailure", "The local cloud made a mistake; its log shows it.", 500)
+            self.error = ApiError("InternalFailure", "The local SageMaker made a mistake; its log shows it.", 500)
 
     @property
     def limit(self) -> int:
@@ -85,7 +85,9 @@ class Front:
             status, headers, body = refusals.render(error, admission.protocol)
         except Exception:
             log.exception("%s %s", request.method, request.path[:200])
-            error = ApiError("InternalFailure", "The local cloud made a mistake; `local-sagemaker logs` shows it.", 500)
+            error = ApiError(
+                "InternalFailure", "The local SageMaker made a mistake; `local-sagemaker logs` shows it.", 500
+            )
             status, headers, body = refusals.render(error, admission.protocol)
         took = (time.monotonic() - began) * 1000
         operation = admission.call.operation if admission.call else ""

@@ -199,7 +199,7 @@ class Hosting:
             reason = str(error)
             if not isinstance(error, ServingFailed):
                 log.exception("update of endpoint %s", name)
-                reason = "The local cloud made a mistake; `local-sagemaker logs` shows it."
+                reason = "The local SageMaker made a mistake; `local-sagemaker logs` shows it."
             live.shift(None, 0)
             fleet.drain()
             members = {"FailureReason": reason, "PendingDeploymentSummary": None}
