@@ -47,7 +47,7 @@ def cells(
 
 def bars(
     labels: Sequence[str],
-    values: Sequence[float],
+    values: Sequence[float] | np.ndarray,
     *,
     xlabel: str,
     spread: ArrayLike | None = None,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from IPython.display import display
 from matplotlib.figure import Figure
 
@@ -27,7 +28,7 @@ STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": False,
-    "axes.prop_cycle": mpl.cycler(color=COLOURS[:4], linestyle=LINES, marker=MARKERS),
+    "axes.prop_cycle": cycler(color=COLOURS[:4], linestyle=LINES, marker=MARKERS),
     "lines.markersize": 4,
     "legend.frameon": False,
     "image.interpolation": "nearest",

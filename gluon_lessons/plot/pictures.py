@@ -79,7 +79,7 @@ def boxes(
     picture: Any,
     corners: ArrayLike,
     names: Sequence[str],
-    scores: Sequence[float] | None = None,
+    scores: ArrayLike | None = None,
     *,
     title: str | None = None,
     height: float | None = None,
@@ -90,10 +90,12 @@ def boxes(
     return figure
 
 
-def draw_boxes(axis: Axes, corners: ArrayLike, names: Sequence[str], scores: Sequence[float] | None = None) -> None:
+def draw_boxes(axis: Axes, corners: ArrayLike, names: Sequence[str], scores: ArrayLike | None = None) -> None:
     """Draw labelled boxes on an axis that already shows the picture, one colour per class."""
     labels = (
-        names if scores is None else [f"{name} {float(score):.2f}" for name, score in zip(names, scores, strict=True)]
+        names
+        if scores is None
+        else [f"{name} {score:.2f}" for name, score in zip(names, np.asarray(scores, float), strict=True)]
     )
     colours = class_colours(names)
     _draw_labelled(axis, corners, labels, [colours[name] for name in names])
@@ -189,7 +191,7 @@ def _draw_labelled(axis: Axes, corners: ArrayLike, labels: Sequence[str], colour
     taken: list = []
     for box, label, colour in zip(np.asarray(corners, dtype=float).reshape(-1, 4), labels, colours, strict=True):
         _outline(axis, box, colour)
-        _label(axis, label, *box[:2], colour, taken)
+        _label(axis, label, box[0], box[1], colour, taken)
 
 
 def _outline(axis: Axes, box: Any, colour: str) -> None:

@@ -1,5 +1,6 @@
 """The functions of `predict`: each asks the family of its network how to see a photograph and what the outputs say."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def poses(photo: Any, network: str | Network | None = None, *, threshold: float 
     return _answer("pose", photo, network, threshold=threshold)
 
 
-FUNCTIONS = {"classify": classify, "detect": detect, "segment": segment, "pose": poses}
+FUNCTIONS: dict[str, Callable[..., Any]] = {"classify": classify, "detect": detect, "segment": segment, "pose": poses}
 
 
 def prepare(photo: Any, entry: Entry) -> tuple[np.ndarray, tuple[int, int]]:

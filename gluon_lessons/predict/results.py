@@ -16,6 +16,9 @@ class _Result:
     photo: Any  # as it was given
     provenance: str
 
+    def _lines(self) -> list[str]:
+        raise NotImplementedError
+
     def picture(self) -> np.ndarray:
         """The photograph itself, (height, width, 3)."""
         return photos.read(self.photo)

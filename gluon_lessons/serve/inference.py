@@ -164,8 +164,9 @@ def jpeg_size(body):
                 size = once(size, struct.unpack_from(">HH", body, at + 5))
             at += 2 + length
             if marker == 0xDA:  # pixels: up to the next marker that is neither a restart nor an escaped 255
-                at = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL).search(body, at).start()
-    except (AttributeError, IndexError, struct.error):
+                behind = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL).search(body, at)
+                at = behind.start() if behind else len(body)
+    except (IndexError, struct.error):
         raise ValueError("the JPEG is truncated") from None
     if size is None:
         raise ValueError("the JPEG has no picture in it")

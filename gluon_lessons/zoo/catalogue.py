@@ -97,6 +97,11 @@ class Entry:
     deviation: tuple[float, ...]
 
     @property
+    def input_size(self) -> tuple[int, int]:
+        """Height and width of its input."""
+        return self.size if isinstance(self.size, tuple) else (self.size, self.size)
+
+    @property
     def published(self) -> Published | None:
         """What the first source's authors measured."""
         return self.sources[0].published

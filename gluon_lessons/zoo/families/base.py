@@ -1,5 +1,6 @@
 """What the families have in common."""
 
+from collections.abc import Callable
 from typing import Any
 
 import mxnet as mx
@@ -27,17 +28,12 @@ class Family:
     not_compared = ""  # why `fast.agreement` cannot
     compared = ""  # what `fast.agreement` counts
 
+    # The fields of a result, from (outputs for one photograph, network, seen, size, and the options of the task):
+    # `seen` is the (height, width) of the network's input, `size` that of the photograph.
+    decode: Callable[..., dict[str, Any]]
+
     def picture(self, entry: Entry) -> Picture:
         """What the network wants to see."""
-        raise NotImplementedError
-
-    def decode(
-        self, outputs: list[mx.nd.NDArray], network: Network, seen: Size, size: Size, **options
-    ) -> dict[str, Any]:
-        """The fields of a result, from the outputs for one photograph.
-
-        `seen` is the (height, width) of the network's input, `size` that of the photograph.
-        """
         raise NotImplementedError
 
     def compare(self, one, other, overlap: float) -> tuple[int, int, float]:
@@ -74,8 +70,3 @@ class Family:
             raise LessonError(
                 f"An endpoint fuses {network.entry.name} itself: give it the plain network, as zoo.load returns it."
             )
-
-
-def normalization(entry: Entry) -> dict[str, tuple[float, ...]]:
-    """Mean and deviation of the pixels that the network was trained on, for a `Picture`."""
-    return {"mean": entry.mean, "std": entry.deviation}

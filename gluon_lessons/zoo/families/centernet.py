@@ -16,7 +16,8 @@ class CenterNet(Detector):
     def decode(self, outputs, network, seen, size, *, threshold: float = 0.5, overlap: float | None = None):
         if overlap is not None:
             raise LessonError(f"{network.entry.name} finds each thing once: leave the overlap out, or take an SSD.")
-        classes, scores, corners = detections(*(output.asnumpy() for output in outputs), threshold)
+        heat, distances = (output.asnumpy() for output in outputs)
+        classes, scores, corners = detections(heat, distances, threshold)
         return fields(network.entry, classes, scores, corners, seen, size)
 
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from gluon_lessons.zoo.catalogue import Entry
-from gluon_lessons.zoo.families.base import Family, normalization
+from gluon_lessons.zoo.families.base import Family
 from gluon_lessons.zoo.families.picture import Picture
 
 CROP = 0.875  # the share of the shorter side that a classifier sees
@@ -15,8 +15,8 @@ class Classifier(Family):
     compared = "first classes"
 
     def picture(self, entry: Entry) -> Picture:
-        size = (entry.size, entry.size)
-        return Picture(size, **normalization(entry), fit="crop", short=math.ceil(entry.size / CROP))
+        short = math.ceil(min(entry.input_size) / CROP)
+        return Picture(entry.input_size, entry.mean, entry.deviation, fit="crop", short=short)
 
     def decode(self, outputs, network, seen, size, *, top: int = 5):
         scores = outputs[0].asnumpy().astype(np.float64)

@@ -5,7 +5,7 @@ import numpy as np
 from gluon_lessons import boxes
 from gluon_lessons.errors import LessonError
 from gluon_lessons.zoo.catalogue import Entry
-from gluon_lessons.zoo.families.base import Family, normalization
+from gluon_lessons.zoo.families.base import Family
 from gluon_lessons.zoo.families.picture import Picture, Size
 
 
@@ -15,7 +15,7 @@ class Detector(Family):
     compared = "boxes"
 
     def picture(self, entry: Entry) -> Picture:
-        return Picture((entry.size, entry.size), **normalization(entry), interpolation="best")
+        return Picture(entry.input_size, entry.mean, entry.deviation, interpolation="best")
 
     def decode(self, outputs, network, seen, size, *, threshold: float = 0.5, overlap: float | None = None):
         if overlap is not None:

@@ -1,7 +1,6 @@
 """Faster R-CNN: proposes regions of a picture, and looks at each of them again."""
 
 from gluon_lessons.zoo.catalogue import Entry
-from gluon_lessons.zoo.families.base import normalization
 from gluon_lessons.zoo.families.detector import Detector
 from gluon_lessons.zoo.families.picture import Picture
 
@@ -13,8 +12,10 @@ class FasterRCNN(Detector):
     not_served = "an R-CNN gives each picture a size of its own, and an endpoint wants one size. Serve an SSD."
 
     def picture(self, entry: Entry) -> Picture:
-        short = {"fit": "short", "short": entry.size, "longest": LONGEST, "interpolation": 2}
-        return Picture((entry.size, entry.size), **normalization(entry), **short)
+        size = entry.input_size
+        return Picture(
+            size, entry.mean, entry.deviation, fit="short", short=min(size), longest=LONGEST, interpolation=2
+        )
 
 
 FAMILY = FasterRCNN()

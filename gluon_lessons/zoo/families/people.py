@@ -5,7 +5,7 @@ import numpy as np
 from gluon_lessons.zoo.catalogue import Entry
 
 
-def fields(entry: Entry, people: np.ndarray, threshold: float) -> dict:
+def fields(entry: Entry, people: np.ndarray, threshold: float = 0.3) -> dict:
     """The fields of a `Poses` result: the people whose keypoints have a high enough mean score, the surest first.
 
     `people` is (person, keypoint, 3): x and y in pixels of the photograph, and the score.

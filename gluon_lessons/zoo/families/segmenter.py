@@ -5,8 +5,8 @@ import mxnet as mx
 import numpy as np
 
 from gluon_lessons.zoo.catalogue import Entry
-from gluon_lessons.zoo.families.base import Family, normalization
-from gluon_lessons.zoo.families.picture import Picture, resize
+from gluon_lessons.zoo.families.base import Family
+from gluon_lessons.zoo.families.picture import Picture, Size, resize
 
 
 class Segmenter(Family):
@@ -14,9 +14,9 @@ class Segmenter(Family):
     compared = "pixels"
 
     def picture(self, entry: Entry) -> Picture:
-        return Picture((entry.size, entry.size), **normalization(entry), fit="long")
+        return Picture(entry.input_size, entry.mean, entry.deviation, fit="long")
 
-    def decode(self, outputs, network, seen, size):
+    def decode(self, outputs, network, seen, size: Size):
         # GluonCV's networks have a second output, which only training needs.
         probabilities = mx.nd.softmax(outputs[0], axis=0)  # (class, height, width)
         labels = mx.nd.argmax(probabilities, axis=0).asnumpy().astype(np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 from gluon_lessons import photos
 from gluon_lessons.zoo import families, store
 from gluon_lessons.zoo.catalogue import Entry
-from gluon_lessons.zoo.families.base import Family, normalization
+from gluon_lessons.zoo.families.base import Family
 from gluon_lessons.zoo.families.people import fields
 from gluon_lessons.zoo.families.picture import Picture, as_input, resized_size
 
@@ -19,27 +19,27 @@ class SimplePose(Family):
     not_compared = "poses have no comparison: look at `people` of both results."
 
     def picture(self, entry: Entry) -> Picture:
-        return Picture(entry.size, **normalization(entry))
+        return Picture(entry.input_size, entry.mean, entry.deviation)
 
     def prepare(self, photo, entry):
         """The whole photograph, taken for one person."""
         pixels = photos.read(photo)
         height, width = pixels.shape[:2]
         resized_size((height, width), self.picture(entry))
-        window = _window(np.array([0, 0, width, height]), entry.size)
-        return as_input(_cut(pixels, *window, entry.size), self.picture(entry)), (height, width)
+        window = _window(np.array([0, 0, width, height]), entry.input_size)
+        return as_input(_cut(pixels, *window, entry.input_size), self.picture(entry)), (height, width)
 
     def inputs(self, photo, network):
         return [pixels for pixels, *_ in self._people(photo, network.entry)]
 
-    def answer(self, photo, network, *, threshold: float = 0.3):
+    def answer(self, photo, network, **options):
         people = []
         for pixels, corner, sides in self._people(photo, network.entry):
             heat = self.run(network, pixels)[0].asnumpy()  # (keypoint, rows, columns)
             rows, columns = np.unravel_index(heat.reshape(len(heat), -1).argmax(axis=1), heat.shape[1:])
             places = corner + np.stack([columns, rows], axis=1) * sides / heat.shape[:0:-1]
             people.append(np.column_stack([places, heat.max(axis=(1, 2))]))
-        return fields(network.entry, np.reshape(people, (-1, len(network.entry.classes), 3)), threshold)
+        return fields(network.entry, np.reshape(people, (-1, len(network.entry.classes), 3)), **options)
 
     def _people(self, photo, entry: Entry):
         """For each person the network's input, and the corner and the sides of the window that it shows."""
@@ -48,8 +48,8 @@ class SimplePose(Family):
         things = families.of(detector.entry).answer(photo, detector)
         for name, box in zip(things["names"], things["boxes"], strict=True):
             if name == "person":
-                corner, sides = _window(box, entry.size)
-                yield as_input(_cut(photo, corner, sides, entry.size), self.picture(entry)), corner, sides
+                corner, sides = _window(box, entry.input_size)
+                yield as_input(_cut(photo, corner, sides, entry.input_size), self.picture(entry)), corner, sides
 
 
 def _window(box: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,8 @@ beta, gamma, mean, variance and weights, each plain one as bias and weights. Bot
 classes alike.
 """
 
+from typing import Any
+
 import numpy as np
 
 from gluon_lessons.zoo.networks import accept_normalized_input
@@ -48,7 +50,8 @@ def convert(tensors):
 
 def _layers():
     """Gluon's name, output channels, input channels and side of every convolution, in Darknet's order."""
-    base, channels = [("", 32, 3, 3)], 32
+    base: list[Any] = [("", 32, 3, 3)]
+    channels = 32
     for repeats in _REPEATS:
         base.append(("", channels * 2, channels, 3))
         channels *= 2

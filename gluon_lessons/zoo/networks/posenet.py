@@ -93,8 +93,8 @@ def _layers():
         number = f"_{pair - 1}" if pair > 1 else ""
         yield f"features.{2 * pair - 1}.0", f"Conv2d_{pair}_depthwise", f"MobilenetV1/depthwise{number}_bias"
         yield f"features.{2 * pair}.0", f"Conv2d_{pair}_pointwise", f"MobilenetV1/Conv2D_{pair}_bias"
-    for number, (ours, theirs) in enumerate(_HEADS.items()):
-        yield ours, theirs, f"Conv2D_{number}_bias" if number else "Conv2D_bias"
+    for head, (ours, theirs) in enumerate(_HEADS.items()):
+        yield ours, theirs, f"Conv2D_{head}_bias" if head else "Conv2D_bias"
 
 
 def decode(heat, offset, outward, inward):

@@ -6,6 +6,7 @@ matter here are named below. An array is called LAYER.INDEX: `conv0.0` holds the
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def _array(blob: memoryview) -> np.ndarray:
     return values.reshape(shape)
 
 
-def _fields(message: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def _fields(message: memoryview) -> Iterator[tuple[int, Any]]:
     """Yield (field number, value) for each field: an int for a varint, the raw bytes for anything else."""
     position = 0
     while position < len(message):

@@ -59,7 +59,8 @@ def _content(path: Path) -> bytes:
         if len(members) != 1:
             raise ValueError(f"it holds {len(members)} parameter files")
         check_unpacked(members[0].size, path)
-        return archive.extractfile(members[0]).read()
+        with archive.extractfile(members[0]) as file:  # type: ignore[union-attr]  # it is a plain file
+            return file.read()
     if packed:
         with gzip.open(path) as file:
             content = file.read(most_bytes(path) + 1)

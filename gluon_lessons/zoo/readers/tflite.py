@@ -49,7 +49,9 @@ def _array(tensor: "_Table", data: np.ndarray) -> np.ndarray | None:
         raise ValueError(f"a tensor of shape {shape.tolist()} holds {data.size} bytes")
     values = data.view(kind).reshape(shape)
     quantization = tensor.table(_TENSOR_QUANTIZATION)
-    scale = quantization.vector(_QUANTIZATION_SCALE, "f") if quantization else np.empty(0)
+    if quantization is None:
+        return values
+    scale = quantization.vector(_QUANTIZATION_SCALE, "f")
     if not scale.size:
         return values
     zero, axis = quantization.vector(_QUANTIZATION_ZERO, "q"), quantization.number(_QUANTIZATION_AXIS, "i")

@@ -8,8 +8,9 @@ import mmap
 import pickle
 import zipfile
 from collections import OrderedDict
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar, NamedTuple
+from typing import IO, Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -75,7 +76,8 @@ class _Table(OrderedDict):
 class _Unpickler(pickle._Unpickler):
     """The unpickler written in Python: the one in C takes as much memory as a file cares to ask for."""
 
-    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
+    append: Callable[[Any], None]  # puts a value on the stack
+    dispatch: ClassVar[dict[int, Callable]] = dict(pickle._Unpickler.dispatch)
 
     def load_empty_dictionary(self) -> None:
         self.append(_Table())
@@ -169,7 +171,7 @@ def _read_old(path: Path) -> tuple[dict[str, _Tensor], dict[str, np.ndarray]]:
     return table, storages
 
 
-def _table(file: BinaryIO | mmap.mmap) -> dict[str, _Tensor]:
+def _table(file: IO[bytes] | mmap.mmap) -> dict[str, _Tensor]:
     table = _Unpickler(file).load()
     if not isinstance(table, dict) or not all(isinstance(value, _Tensor) for value in table.values()):
         raise ValueError("it holds something else than a table of tensors")
