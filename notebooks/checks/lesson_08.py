@@ -1,82 +1,185 @@
 """The exercises of lesson 08, metrics versus loss."""
 
+import mxnet as mx
 import numpy as np
+from mxnet import nd
 
 from gluon_lessons.course.check import call, exercise
 
 
-@exercise("Correct. Overlap once, both leftovers, and 0 when the boxes lie apart.")
-def iou(function):
-    def answer(a, b):
-        return float(call(function, a, b))
+def _cost(p, truth, threshold, miss, alarm):
+    said = p >= threshold
+    return miss * np.sum(~said & (truth == 1)) + alarm * np.sum(said & (truth == 0))
 
-    if not np.isclose(answer((0, 0, 10, 10), (0, 0, 10, 10)), 1):
-        return f"A box with itself should give 1; yours gives {answer((0, 0, 10, 10), (0, 0, 10, 10)):.2f}."
-    half = answer((0, 0, 10, 10), (5, 0, 15, 10))
-    if np.isclose(half, 50 / 200):
-        return "You divide by the sum of both areas. The overlap is in that sum twice; take it off once."
-    if np.isclose(half, 0.5):
-        return "You divide by the area of one box. The union is what either of them covers."
-    if not np.isclose(half, 50 / 150):
-        return f"Two boxes that overlap by half should give 0.33; yours give {half:.2f}. Which corner is which?"
-    for a, b in (((0, 0, 10, 10), (0, 5, 10, 15)), ((0, 0, 10, 40), (5, 10, 15, 30))):
-        shared = min(a[3], b[3]) - max(a[1], b[1])
-        shared *= min(a[2], b[2]) - max(a[0], b[0])
-        right = shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
-        if not np.isclose(answer(a, b), right):
+
+@exercise("Correct. You trusted what happened, not the probabilities.")
+def cheapest_threshold(function):
+    parts = (
+        np.array([0.97, 0.91, 0.86, 0.78, 0.66, 0.62, 0.55, 0.41, 0.33, 0.12]),
+        np.array([1, 0, 1, 1, 0, 1, 0, 0, 0, 0]),
+    )
+    surest_is_sound = np.array([0.9, 0.8, 0.3]), np.array([0, 1, 0])
+    cases = [(*parts, 9, 1), (*parts, 1, 9), (*parts, 1, 1), (*parts, 2, 3), (*surest_is_sound, 1, 9)]
+    for p, truth, miss, alarm in cases:
+        threshold = call(function, p.copy(), truth.copy(), miss, alarm)
+        if np.size(threshold) != 1:
+            return "Return one number, the threshold."
+        threshold = float(threshold)
+        costs = {candidate: _cost(p, truth, candidate, miss, alarm) for candidate in (*p, 2.0)}
+        mine, best = _cost(p, truth, threshold, miss, alarm), min(costs.values())
+        if mine == best:
+            continue
+        where = f"With a miss at {miss} and a false alarm at {alarm}"
+        if np.isclose(threshold, alarm / (alarm + miss)):
             return (
-                f"Right when boxes differ across, wrong when they differ downwards: {a} and {b} should give "
-                f"{right:.2f}; yours give {answer(a, b):.2f}."
+                f"That formula takes every p at its word; this model's are wrong. {where} it costs {mine}, not {best}."
             )
-    apart = answer((0, 0, 10, 10), (20, 20, 30, 30))
-    if apart > 0:
-        return "Boxes that lie apart in both directions give more than 0: two negative lengths make a positive area."
-    if not np.isclose(answer((0, 0, 10, 10), (20, 0, 30, 10)), 0):
-        return "Boxes side by side give less than 0. A length of overlap is never below 0: use max(0, ...)."
+        if np.isclose(threshold, best):
+            return "That is the lowest cost itself. Return the threshold at which it is reached."
+        if threshold == int(threshold) and 2 < threshold <= len(p):
+            return "That looks like a place in the list; return the threshold that stands there."
+        if mine == _cost(p, truth, min(costs, key=lambda c: _cost(p, truth, c, alarm, miss)), miss, alarm):
+            return f"{where} your threshold costs {mine}, not {best}. Which of the two costs belongs to a miss?"
+        if best == miss * truth.sum():
+            return f"{where} it is cheapest to let every part pass; no p is a threshold high enough for that."
+        if mine == min(_cost(p, truth, candidate + 1e-9, miss, alarm) for candidate in p):
+            return f"{where} yours costs {mine}, not {best}. A part whose p equals the threshold counts as cracked."
+        return f"{where} the threshold {threshold:.2f} costs {mine}; there is one that costs {best}."
     return None
 
 
-@exercise("Correct. With k equal to the number of classes, everybody scores 1.")
-def top_k(function):
-    scores = np.array([[0.1, 0.5, 0.4], [0.2, 0.3, 0.5], [0.8, 0.15, 0.05], [0.35, 0.25, 0.4]])
-    truth = np.array([2, 1, 0, 0])
-    answer = call(function, scores, truth, 2)
-    if np.size(answer) != 1:
-        return "Return one number: the share of pictures, a mean over all of them."
-    if np.isclose(answer, 4):
-        return "That is how many pictures are right. Divide by the number of pictures: a mean."
-    if np.isclose(answer, np.mean(scores.argmax(axis=1) == truth)):
-        return "That is top-1: only the single best guess counts. Let the k best count."
-    worst = np.argsort(scores, axis=1)[:, :2]
-    if np.isclose(answer, np.mean((worst == truth[:, None]).any(axis=1))):
-        return "You took the k smallest scores: argsort sorts upwards, so the best come last."
-    if not np.isclose(answer, 1):
-        return f"For k=2 the share should be 1.00 here; yours is {float(answer):.2f}."
-    if not np.isclose(call(function, scores, truth, 1), 0.25):
-        return "For k=2 it is right, for k=1 it is not. Is k used, or a 2 written in its place?"
+def _voc(scores, ious, demand, *, ordered=True, once=True, again=False, strict=False, spoiled=False):
+    """Return the hits, with the mistakes that are switched on."""
+    hits, taken = [], set()
+    for box in np.argsort(-scores) if ordered else range(len(scores)):
+        row = np.where([again and column in taken for column in range(ious.shape[1])], -1, ious[box])
+        nearest = int(row.argmax())
+        enough = row[nearest] > demand if strict else row[nearest] >= demand
+        hit = enough and not (once and nearest in taken)
+        if hit or spoiled:
+            taken.add(nearest)
+        hits.append(int(hit))
+    return hits
+
+
+@exercise("Correct. One object, one hit, and no second choice.")
+def voc_hits(function):
+    scores = np.array([0.6, 0.9, 0.8, 0.7, 0.5, 0.4])
+    ious = np.array([[0.1, 0.7, 0], [0.4, 0.1, 0], [0.8, 0, 0], [0.7, 0.6, 0], [0, 0, 0.5], [0, 0.2, 0.3]])
+    cases = [(scores, ious, 0.5), (scores, ious, 0.75), (scores[:1], ious[:1], 0.5)]
+    for s, i, demand in cases:
+        answer = call(function, s.copy(), i.copy(), demand)
+        right = _voc(s, i, demand)
+        if np.shape(answer) != (len(s),):
+            return f"Return 1 or 0 for each box: {len(s)} boxes, so a list of {len(s)}."
+        answer = [int(value) for value in answer]
+        if answer == right:
+            continue
+        mistakes = {
+            "A second box on the same object is a hit in yours. Note which objects are taken.": {"once": False},
+            "That is COCO's rule: a box whose object is taken goes on to another one. In VOC it is a miss.": {
+                "again": True
+            },
+            "Go through the boxes from the best score down; yours follow the order in which they came.": {
+                "ordered": False
+            },
+            "An IoU that equals the demand is enough.": {"strict": True},
+            "A box that overlaps an object too little leaves it free for the next one.": {"spoiled": True},
+        }
+        for hint, mistake in mistakes.items():
+            if answer == _voc(s, i, demand, **mistake):
+                return hint
+        in_given_order = [right[list(np.argsort(-s)).index(box)] for box in range(len(s))]
+        if answer == in_given_order:
+            return "The judgements are right, their order is not: the best score comes first."
+        return f"At a demand of {demand} the six boxes should give {right}; yours give {answer}."
     return None
 
 
-@exercise("Correct. Objects that are never found cost their share of the area.")
-def average_precision(function):
-    hits = np.array([0, 1, 1, 0, 1])
-    objects = 4
-    found = np.cumsum(hits)
-    precision = found / np.arange(1, 6)
-    steps = np.diff(found / objects, prepend=0)
-    raised = np.maximum.accumulate(precision[::-1])[::-1]
-    answer = call(function, hits, objects)
+@exercise("Correct. Every class counts alike, whatever its size.")
+def mean_iou(function):
+    matrix = np.array([[90, 6, 4, 0], [5, 10, 0, 0], [5, 0, 5, 0], [0, 0, 0, 0]])
+    answer = call(function, matrix.copy())
     if np.size(answer) != 1:
-        return "Return one number, the area: sum over the steps of recall."
+        return "Return one number, the mean over the classes."
     answer = float(answer)
-    if np.isclose(answer, np.sum(steps * raised)):
-        return None
-    if np.isclose(answer, np.sum(steps * precision)):
-        return "Nearly: raise each precision to the best one still to come before you take the area."
-    if np.isclose(answer, np.sum(np.diff(found / hits.sum(), prepend=0) * raised)):
-        return "You divided by the objects that were found. Recall divides by all objects that are there."
-    if np.isclose(answer, precision.mean()) or np.isclose(answer, raised.mean()):
-        return "That is the mean over all boxes. Weigh each precision by its step of recall, which is 0 for a miss."
-    if np.isclose(answer, precision[-1]):
-        return "That is the precision of the whole list. Look at it after every box, from the best score down."
-    return f"For hits 0 1 1 0 1 and 4 objects the area should be {np.sum(steps * raised):.2f}; yours is {answer:.2f}."
+    hits, rows, columns = np.diagonal(matrix)[:3], matrix.sum(axis=1)[:3], matrix.sum(axis=0)[:3]
+    ious = hits / (rows + columns - hits)
+    if np.isnan(answer):
+        return "The last class neither occurs nor is said: 0 divided by 0. Leave it out of the mean."
+    hints = {
+        "You count the absent class as 0. It has no IoU; leave it out of the mean.": ious.sum() / 4,
+        "You count the absent class as 1. It has no IoU; leave it out of the mean.": (ious.sum() + 1) / 4,
+        "You divide by row plus column. The hits are in both; take them off once.": (hits / (rows + columns)).mean(),
+        "That is Dice: the hits count twice. IoU counts them once.": (2 * hits / (rows + columns)).mean(),
+        "You divide by the rows alone, which is recall. The union also holds the false alarms.": (hits / rows).mean(),
+        "You divide by the columns alone, which is precision. The union also holds the misses.": (
+            hits / columns
+        ).mean(),
+        "That is the pixel accuracy, in which the background outvotes the rest.": hits.sum() / matrix.sum(),
+        "You added up hits and unions of all classes first. Divide for each class, then take the mean.": hits.sum()
+        / (rows + columns - hits).sum(),
+    }
+    for hint, value in hints.items():
+        if np.isclose(answer, value):
+            return hint
+    if not np.isclose(answer, ious.mean()):
+        return f"For {matrix.tolist()} the mIoU is {ious.mean():.3f}; yours is {answer:.3f}."
+    never_said = np.array([[8, 0], [2, 0]])
+    if not np.isclose(call(function, never_said), 0.4):
+        return (
+            "A class that occurs and is never said has an IoU of 0, and counts. Only one that does neither is left out."
+        )
+    return None
+
+
+@exercise("Correct. Nobody looked, so nobody is blamed.")
+def loss_of_the_known(function):
+    scores, labels = nd.array([[2, -1, 0.5], [-3, 1, 4]]), nd.array([[1, 0, -1], [-1, 1, 0]])
+    answer = _number(call(function, scores, labels))
+    if answer is None:
+        return "Return one number, the mean over all entries that somebody looked at."
+    s, y = scores.asnumpy().astype(float), labels.asnumpy()
+    known = y >= 0
+    losses = np.log1p(np.exp(-s)) + (1 - np.clip(y, 0, 1)) * s
+    squared = (1 / (1 + np.exp(-s)) - y) ** 2
+    per_photograph = (losses * known).sum(axis=1) / known.sum(axis=1)
+    per_entry = losses[known].mean()
+    hints = {
+        "You divide by all entries. Divide by the number of those that somebody looked at.": losses[known].sum()
+        / y.size,
+        "The entries with -1 are in your mean as if they were 0. Leave them out.": losses.mean(),
+        "The entries with -1 went into the formula as they are. Leave them out.": (
+            np.log1p(np.exp(-s)) + (1 - y) * s
+        ).mean(),
+        "That is the sum. Divide by the number of entries that somebody looked at.": losses[known].sum(),
+        "That is the squared error of the probabilities; cross-entropy takes the logarithm.": squared[known].mean(),
+        "The sign is turned: a loss is at least 0.": -per_entry,
+    }
+    for hint, value in hints.items():
+        if np.isclose(answer, value, atol=1e-5):
+            return hint
+    if not np.isclose(answer, per_entry, atol=1e-4):
+        example = f"scores {s.tolist()} and labels {y.astype(int).tolist()}"
+        return f"For {example} it should be {per_entry:.3f}; yours is {answer:.3f}."
+    uneven = nd.array([[1, 0, 0], [-1, 1, -1]])
+    sparse = _number(call(function, scores, uneven))
+    known = uneven.asnumpy() >= 0
+    losses = np.log1p(np.exp(-s)) + (1 - np.clip(uneven.asnumpy(), 0, 1)) * s
+    per_photograph = ((losses * known).sum(axis=1) / known.sum(axis=1)).mean()
+    if sparse is not None and np.isclose(sparse, per_photograph, atol=1e-5):
+        return "You took the mean of each photograph first. Every known entry counts alike: one mean over all."
+    large = _number(call(function, nd.array([[1000, -1000, 1000]]), nd.array([[1, 0, -1]])))
+    if large is None or not np.isclose(large, 0, atol=1e-4):
+        return f"For scores of 1000 and -1000 and right labels it is 0; yours is {large}. No exponent may be positive."
+    wrong = _number(call(function, nd.array([[1000, -1000]]), nd.array([[0, 1]])))
+    if wrong is None or not np.isclose(wrong, 1000, rtol=1e-3):
+        return f"For scores of 1000 and -1000 and wrong labels it is 1000; yours is {wrong}. Simplify before the log."
+    return None
+
+
+def _number(answer):
+    """Return a scalar of whatever kind as a float, or None."""
+    if isinstance(answer, mx.nd.NDArray):
+        answer = answer.asnumpy()
+    return float(np.reshape(answer, ())) if np.size(answer) == 1 else None

@@ -1,83 +1,148 @@
 """What learners answer in lesson 08, and the part of the hint that each mistake must get."""
 
 import numpy as np
+from mxnet import nd
 
 
-def overlap(a, b):
-    return min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+def cost(p, truth, threshold, miss, alarm):
+    said = p >= threshold
+    return miss * (~said & (truth == 1)).sum() + alarm * (said & (truth == 0)).sum()
 
 
-def area(box):
-    return (box[2] - box[0]) * (box[3] - box[1])
+def costs_over(candidates, p, truth, miss, alarm):
+    return np.array([cost(p, truth, candidate, miss, alarm) for candidate in candidates])
 
 
-def over_the_sum(a, b):
-    width, height = (max(0, length) for length in overlap(a, b))
-    return 2 * width * height / (area(a) + area(b)) if a == b else width * height / (area(a) + area(b))
+def cheapest_of(candidates, p, truth, miss, alarm):
+    return candidates[costs_over(candidates, p, truth, miss, alarm).argmin()]
 
 
-def over_one_box(a, b):
-    width, height = (max(0, length) for length in overlap(a, b))
-    return width * height / area(a)
+def strictly_above(p, truth, miss, alarm):
+    candidates = np.append(np.unique(p), 2.0)
+    costs = [miss * ((p <= c) & (truth == 1)).sum() + alarm * ((p > c) & (truth == 0)).sum() for c in candidates]
+    return candidates[np.argmin(costs)]
 
 
-def negative_lengths(a, b):
-    width, height = overlap(a, b)
-    return width * height / (area(a) + area(b) - width * height)
+def hits_of(scores, ious, demand=0.5, ordered=True, once=True, again=False, strict=False, spoiled=False):
+    hits, taken = [], set()
+    for box in np.argsort(-scores) if ordered else range(len(scores)):
+        row = ious[box].copy()
+        if again:
+            row[list(taken)] = -1
+        best = int(row.argmax())
+        hit = (row[best] > demand if strict else row[best] >= demand) and not (once and best in taken)
+        if hit or spoiled:
+            taken.add(best)
+        hits.append(int(hit))
+    return hits
 
 
-def negative_area(a, b):
-    width, height = overlap(a, b)
-    inner = width * height if width > 0 or height > 0 else 0
-    return inner / (area(a) + area(b) - inner)
+def as_given(scores, ious, demand=0.5):
+    return np.array(hits_of(scores, ious, demand))[np.argsort(np.argsort(-scores))]
 
 
-def ignores_the_height(a, b):
-    width = max(0, overlap(a, b)[0])
-    return width / (a[2] - a[0] + b[2] - b[0] - width)
+def union(matrix):
+    return matrix.sum(axis=1) + matrix.sum(axis=0) - np.diagonal(matrix)
 
 
-def overlap_in_x_only(a, b):
-    width, height = max(0, overlap(a, b)[0]), a[3] - a[1]
-    return width * height / (area(a) + area(b) - width * height)
+def present(matrix):
+    return matrix[:3, :3] if len(matrix) == 4 else matrix
 
 
-def ranked(scores, columns):
-    return np.argsort(scores, axis=1)[:, columns]
+def mean_of(hits, below):
+    return np.mean(hits / below)
 
 
-def steps(hits, objects):
-    return np.diff(np.cumsum(hits) / objects, prepend=0)
+def of_said_classes(matrix):
+    said = matrix.sum(axis=0) > 0
+    return np.mean(np.diagonal(matrix)[said] / union(matrix)[said])
 
 
-def precision_of(hits):
-    return np.cumsum(hits) / np.arange(1, len(hits) + 1)
+def entries(scores, labels):
+    return nd.relu(scores) - scores * labels + nd.log1p(nd.exp(-nd.abs(scores)))
 
 
-def raised(hits):
-    return np.maximum.accumulate(precision_of(hits)[::-1])[::-1]
+def naive(scores, labels):
+    known = labels >= 0
+    p = nd.sigmoid(scores)
+    losses = -labels * nd.log(p) - (1 - labels) * nd.log(1 - p)
+    return nd.where(known, losses, nd.zeros_like(losses)).sum() / known.sum()
+
+
+def clipped(scores, labels):
+    known = labels >= 0
+    p = nd.clip(nd.sigmoid(scores), 1e-7, 1 - 1e-7)
+    losses = -labels * nd.log(p) - (1 - labels) * nd.log(1 - p)
+    return nd.where(known, losses, nd.zeros_like(losses)).sum() / known.sum()
+
+
+def kept(scores, labels):
+    return entries(scores, labels) * (labels >= 0)
 
 
 WRONG_ANSWERS = {
-    "iou": [
-        (over_the_sum, "sum of both areas"),
-        (over_one_box, "area of one box"),
-        (negative_lengths, "two negative lengths"),
-        (negative_area, "never below 0"),
-        (ignores_the_height, "downwards"),
-        (overlap_in_x_only, "downwards"),
+    "cheapest_threshold": [
+        (lambda p, truth, miss, alarm: alarm / (alarm + miss), "takes every p at its word"),
+        (
+            lambda p, truth, miss, alarm: cheapest_of(np.append(np.unique(p), 2.0), p, truth, alarm, miss),
+            "belongs to a miss",
+        ),
+        (lambda p, truth, miss, alarm: costs_over(p, p, truth, miss, alarm).min(), "lowest cost itself"),
+        (lambda p, truth, miss, alarm: int(costs_over(p, p, truth, miss, alarm).argmin()), "costs"),
+        (lambda p, truth, miss, alarm: cheapest_of(np.unique(p), p, truth, miss, alarm), "let every part pass"),
+        (strictly_above, "equals the threshold counts as cracked"),
+        (lambda p, truth, miss, alarm: np.append(np.unique(p), 2.0), "one number"),
+        (lambda p, truth, miss, alarm: 0.5, "there is one that costs"),
     ],
-    "top_k": [
-        (lambda scores, truth, k: np.mean(scores.argmax(axis=1) == truth), "That is top-1"),
-        (lambda scores, truth, k: np.mean((ranked(scores, slice(k)) == truth[:, None]).any(axis=1)), "k smallest"),
-        (lambda scores, truth, k: (ranked(scores, slice(-k, None)) == truth[:, None]).sum(), "how many pictures"),
-        (lambda scores, truth, k: (ranked(scores, slice(-k, None)) == truth[:, None]).any(axis=1), "one number"),
-        (lambda scores, truth, k: np.mean((ranked(scores, slice(-2, None)) == truth[:, None]).any(axis=1)), "k used"),
+    "voc_hits": [
+        (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, once=False), "Note which objects are taken"),
+        (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, again=True), "COCO's rule"),
+        (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, ordered=False), "the order in which they came"),
+        (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, strict=True), "equals the demand is enough"),
+        (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, spoiled=True), "leaves it free"),
+        (lambda scores, ious, demand=0.5: hits_of(scores, ious, 0.5), "At a demand of 0.75"),
+        (as_given, "their order is not"),
+        (lambda scores, ious, demand=0.5: sum(hits_of(scores, ious, demand)), "1 or 0 for each box"),
+        (lambda scores, ious, demand=0.5: [], "1 or 0 for each box"),
     ],
-    "average_precision": [
-        (lambda hits, objects: np.sum(steps(hits, objects) * precision_of(hits)), "raise each"),
-        (lambda hits, objects: np.sum(steps(hits, sum(hits)) * raised(hits)), "were found"),
-        (lambda hits, objects: precision_of(hits).mean(), "mean over all boxes"),
-        (lambda hits, objects: sum(hits) / len(hits), "whole list"),
+    "mean_iou": [
+        (
+            lambda matrix: np.mean(np.diagonal(matrix) / np.where(union(matrix) > 0, union(matrix), np.nan)),
+            "0 divided by 0",
+        ),
+        (lambda matrix: np.mean(np.diagonal(matrix) / np.maximum(union(matrix), 1)), "absent class as 0"),
+        (lambda matrix: np.diagonal(matrix)[:3].sum() / union(matrix)[:3].sum(), "of all classes first"),
+        (lambda matrix: np.trace(matrix) / matrix.sum(), "pixel accuracy"),
+        (lambda matrix: mean_of(np.diagonal(present(matrix)), present(matrix).sum(axis=1)), "recall"),
+        (lambda matrix: mean_of(np.diagonal(present(matrix)), present(matrix).sum(axis=0)), "precision"),
+        (
+            lambda matrix: mean_of(2 * np.diagonal(present(matrix)), present(matrix).sum(0) + present(matrix).sum(1)),
+            "That is Dice",
+        ),
+        (
+            lambda matrix: mean_of(np.diagonal(present(matrix)), present(matrix).sum(0) + present(matrix).sum(1)),
+            "take them off once",
+        ),
+        (of_said_classes, "never said has an IoU of 0"),
+        (lambda matrix: np.diagonal(matrix) / np.maximum(union(matrix), 1), "one number"),
+        (lambda matrix: 0.5, "the mIoU is"),
+    ],
+    "loss_of_the_known": [
+        (naive, "No exponent may be positive"),
+        (clipped, "wrong labels it is 1000"),
+        (lambda scores, labels: kept(scores, labels).mean(), "Divide by the number of those"),
+        (lambda scores, labels: entries(scores, nd.relu(labels)).mean(), "as if they were 0"),
+        (lambda scores, labels: entries(scores, labels).mean(), "as they are"),
+        (lambda scores, labels: kept(scores, labels).sum(), "That is the sum"),
+        (lambda scores, labels: -kept(scores, labels).sum() / (labels >= 0).sum(), "sign is turned"),
+        (
+            lambda scores, labels: (kept(scores, labels).sum(axis=1) / (labels >= 0).sum(axis=1)).mean(),
+            "mean of each photograph first",
+        ),
+        (
+            lambda scores, labels: (nd.square(nd.sigmoid(scores) - labels) * (labels >= 0)).sum() / (labels >= 0).sum(),
+            "squared error of the probabilities",
+        ),
+        (kept, "one number"),
     ],
 }
