@@ -38,12 +38,12 @@ def cheapest_threshold(function):
             return "That is the lowest cost itself. Return the threshold at which it is reached."
         if threshold == int(threshold) and 2 < threshold <= len(p):
             return "That looks like a place in the list; return the threshold that stands there."
-        if mine == _cost(p, truth, min(costs, key=lambda c: _cost(p, truth, c, alarm, miss)), miss, alarm):
-            return f"{where} your threshold costs {mine}, not {best}. Which of the two costs belongs to a miss?"
+        if best == _cost(p, truth, threshold + 1e-9, miss, alarm):
+            return f"{where} yours costs {mine}, not {best}. A part whose p equals the threshold counts as cracked."
         if best == miss * truth.sum():
             return f"{where} it is cheapest to let every part pass; no p is a threshold high enough for that."
-        if mine == min(_cost(p, truth, candidate + 1e-9, miss, alarm) for candidate in p):
-            return f"{where} yours costs {mine}, not {best}. A part whose p equals the threshold counts as cracked."
+        if mine == _cost(p, truth, min(costs, key=lambda c: _cost(p, truth, c, alarm, miss)), miss, alarm):
+            return f"{where} your threshold costs {mine}, not {best}. Which of the two costs belongs to a miss?"
         return f"{where} the threshold {threshold:.2f} costs {mine}; there is one that costs {best}."
     return None
 
@@ -64,8 +64,10 @@ def _voc(scores, ious, demand, *, ordered=True, once=True, again=False, strict=F
 
 @exercise("Correct. One object, one hit, and no second choice.")
 def voc_hits(function):
-    scores = np.array([0.6, 0.9, 0.8, 0.7, 0.5, 0.4])
-    ious = np.array([[0.1, 0.7, 0], [0.4, 0.1, 0], [0.8, 0, 0], [0.7, 0.6, 0], [0, 0, 0.5], [0, 0.2, 0.3]])
+    scores = np.array([0.6, 0.9, 0.8, 0.7, 0.5, 0.4, 0.65])
+    ious = np.array(
+        [[0.1, 0.7, 0], [0.4, 0.1, 0], [0.8, 0, 0], [0.7, 0.6, 0], [0, 0, 0.5], [0, 0.2, 0.3], [0, 0.65, 0.1]]
+    )
     cases = [(scores, ious, 0.5), (scores, ious, 0.75), (scores[:1], ious[:1], 0.5)]
     for s, i, demand in cases:
         answer = call(function, s.copy(), i.copy(), demand)
@@ -92,7 +94,7 @@ def voc_hits(function):
         in_given_order = [right[list(np.argsort(-s)).index(box)] for box in range(len(s))]
         if answer == in_given_order:
             return "The judgements are right, their order is not: the best score comes first."
-        return f"At a demand of {demand} the six boxes should give {right}; yours give {answer}."
+        return f"At a demand of {demand} the boxes should give {right}; yours give {answer}."
     return None
 
 

@@ -88,7 +88,7 @@ WRONG_ANSWERS = {
             "belongs to a miss",
         ),
         (lambda p, truth, miss, alarm: costs_over(p, p, truth, miss, alarm).min(), "lowest cost itself"),
-        (lambda p, truth, miss, alarm: int(costs_over(p, p, truth, miss, alarm).argmin()), "costs"),
+        (lambda p, truth, miss, alarm: int(costs_over(p, p, truth, miss, alarm).argmin()), "a place in the list"),
         (lambda p, truth, miss, alarm: cheapest_of(np.unique(p), p, truth, miss, alarm), "let every part pass"),
         (strictly_above, "equals the threshold counts as cracked"),
         (lambda p, truth, miss, alarm: np.append(np.unique(p), 2.0), "one number"),
