@@ -55,5 +55,5 @@ def test_an_instructor_gets_solutions_timing_and_hints(written, path):
 
 
 def test_a_known_wrong_answer_stands_beside_its_hint(written):
-    row = "| `lambda i, o, k, g: o * (i // g) * k * k` | Not yet. The weights are right; add one bias for each channel"
+    row = "| `lambda box: box(spot())` | Not yet. Your kernel is turned by half a turn."
     assert row in prose(written / "instructor" / "03-convolution.ipynb")

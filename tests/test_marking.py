@@ -80,14 +80,14 @@ def test_marks_are_those_of_the_checks(tmp_path):
     results = {result.student: result for result in marking.mark(tmp_path, tmp_path / "marks")}
     assert {student: states(results[student]) for student in expected} == expected
     ada = results["ada"]
-    assert (ada.count("exercises"), ada.count("questions"), ada.note) == ((0, 3), (1, 3), "")
+    assert (ada.count("exercises"), ada.count("questions"), ada.note) == ((0, 4), (1, 6), "")
     with (tmp_path / "marks" / "marks.csv").open(encoding="utf-8") as file:
         rows = {row["student"]: row for row in csv.DictReader(file)}
     assert len(rows) == 4
     for student, wanted in expected.items():
         assert int(rows[student]["exercises correct"]) == sum(state == CORRECT for state in wanted.values())
         [page] = (tmp_path / "marks").glob(f"{student}-*.html")
-        assert page.read_text(encoding="utf-8").count("<tr><td>") == 6
+        assert page.read_text(encoding="utf-8").count("<tr><td>") == 10
 
 
 def test_a_second_call_marks_only_what_is_new(tmp_path, monkeypatch):
@@ -139,13 +139,13 @@ def test_hostile_notebooks_harm_nothing(tmp_path):
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0)
     known = {"victim": str(victim), "port": listener.getsockname()[1], "secret": str(victim / "precious")}
-    good = {"output_size": solution("output_size")}
+    good = {"find_kernel": solution("find_kernel")}
     for name, code in HOSTILE.items():
         hand_in(tmp_path / "class" / name / LESSON.name, good, more=code.format(**known))
     hand_in(tmp_path / "class" / "honest" / LESSON.name, good)
     before = len(list(Path("/proc").iterdir()))
     results = {one.student: one for one in marking.mark(tmp_path / "class", tmp_path / "marks", seconds=60)}
-    assert states(results["honest"]) == dict.fromkeys(NAMES, NOT_ATTEMPTED) | {"output_size": CORRECT}
+    assert states(results["honest"]) == dict.fromkeys(NAMES, NOT_ATTEMPTED) | {"find_kernel": CORRECT}
     assert (victim / "precious").read_text() == "mine"
     with pytest.raises(BlockingIOError):
         listener.accept()
@@ -164,7 +164,7 @@ def test_hostile_notebooks_harm_nothing(tmp_path):
     }.items():
         assert said in notes[name], notes
     for name in ("hungry", "forking", "deleting", "calling", "killing", "reading"):
-        assert states(results[name])["output_size"] == CORRECT, "what a notebook does well still counts"
+        assert states(results[name])["find_kernel"] == CORRECT, "what a notebook does well still counts"
 
 
 def test_what_was_marked_before_a_kill_is_not_lost(tmp_path):

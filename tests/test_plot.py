@@ -61,6 +61,20 @@ def test_moving_a_slider_draws_anew_with_its_value(monkeypatch):
     assert 'alt="The figure at threshold 0.8"' in picture.value != before
 
 
+def test_a_slider_of_whole_numbers_moves_by_one(monkeypatch):
+    pages, drawn = [], []
+    monkeypatch.setattr("gluon_lessons.plot.page.display", lambda data, raw: None)
+    monkeypatch.setattr(ipywidgets, "VBox", lambda children: pages.append(children) or ipywidgets.Box(children))
+
+    def draw(place):
+        drawn.append(place)
+        return plot.bars(["cat"], [place], xlabel="place")
+
+    plot.sliders(draw, place=(0, 15, 5))
+    pages[0][0].value = 6
+    assert (drawn, [type(place) for place in drawn]) == ([5, 6], [int, int])
+
+
 @pytest.mark.parametrize("shape", [(4, 5), (4, 5, 3), (3, 4, 5), (1, 4, 5), (4, 5, 1)])
 def test_any_layout_becomes_a_picture(shape):
     assert plot.as_picture(np.zeros(shape, dtype="float32")).shape[:2] == (4, 5)

@@ -5,7 +5,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from gluon_lessons.course import progress, quiz
-from gluon_lessons.course.check import lesson_03
+from gluon_lessons.course.check import lesson_02
 from gluon_lessons.course.progress import CORRECT, HINT, NOT_ATTEMPTED
 
 
@@ -21,13 +21,13 @@ def states():
 
 
 def test_a_check_records_its_verdict_under_its_name(kept):
-    lesson_03.output_size(...)
-    assert states() == {("03", "output_size"): NOT_ATTEMPTED}
-    lesson_03.output_size(lambda size, kernel, stride, padding: 7)
-    assert states() == {("03", "output_size"): HINT}
-    assert "should be 112" in progress.read()["03", "output_size"].message
-    lesson_03.output_size(lambda size, kernel, stride, padding: (size + 2 * padding - kernel) // stride + 1)
-    assert states() == {("03", "output_size"): CORRECT}
+    lesson_02.parameters_of_a_dense_layer(...)
+    assert states() == {("02", "parameters_of_a_dense_layer"): NOT_ATTEMPTED}
+    lesson_02.parameters_of_a_dense_layer(224 * 224 * 1000)
+    assert states() == {("02", "parameters_of_a_dense_layer"): HINT}
+    assert "three numbers per pixel" in progress.read()["02", "parameters_of_a_dense_layer"].message
+    lesson_02.parameters_of_a_dense_layer(150_529_000)
+    assert states() == {("02", "parameters_of_a_dense_layer"): CORRECT}
 
 
 def test_a_question_answered_with_a_letter_is_recorded(kept):
@@ -61,7 +61,7 @@ def test_a_line_that_was_cut_short_costs_itself_only(kept):
 
 def test_a_disk_that_cannot_be_written_to_stops_no_lesson(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(progress.SETTING, str(tmp_path / "nowhere" / "progress.jsonl"))
-    lesson_03.output_size(...)
+    lesson_02.parameters_of_a_dense_layer(...)
     assert capsys.readouterr().out.startswith("Not attempted yet.")
 
 

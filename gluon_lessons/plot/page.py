@@ -47,14 +47,17 @@ class Drawing(Figure):
 def sliders(draw: Callable[..., Figure], **settings: tuple[float, float, float]) -> None:
     """Offer a slider for each setting of `draw`, a function that returns a figure, as (lowest, highest, first).
 
-    Nothing depends on it: where a page has no widgets, a sentence stands in its place.
+    A slider whose three numbers are whole moves by 1, any other by 0.05. Nothing depends on it: where a page has no
+    widgets, a sentence stands in its place.
     """
     import ipywidgets  # slow to import, and no other drawing needs it
 
-    controls = {
-        name: ipywidgets.FloatSlider(first, min=lowest, max=highest, step=0.05, description=name)
-        for name, (lowest, highest, first) in settings.items()
-    }
+    controls: dict[str, Any] = {}
+    for name, (lowest, highest, first) in settings.items():
+        if all(isinstance(number, int) for number in (lowest, highest, first)):
+            controls[name] = ipywidgets.IntSlider(first, min=lowest, max=highest, description=name)
+        else:
+            controls[name] = ipywidgets.FloatSlider(first, min=lowest, max=highest, step=0.05, description=name)
     picture = ipywidgets.HTML()
 
     def redraw(_=None):

@@ -3,70 +3,131 @@
 import numpy as np
 
 
-def slide_with(combine, places=lambda side, kernel: side - kernel + 1):
-    def slide(picture, kernel, stride):
-        count = places(len(picture), len(kernel))
-        padded = np.pad(picture, ((0, 3), (0, 3)))
-        result = np.zeros((count, count))
-        for row in range(count):
-            for column in range(count):
-                result[row, column] = combine(padded[row : row + 3, column : column + 3], kernel)
-        return result
-
-    return slide
+def spot(brightness=1.0):
+    picture = np.zeros((5, 5))
+    picture[2, 2] = brightness
+    return picture
 
 
-def only_for_squares(picture, kernel, stride):
-    count = (len(picture) - len(kernel)) // stride + 1
-    places = [stride * place for place in range(count)]
-    side = len(kernel)
-    return np.array(
-        [[(picture[row : row + side, column : column + side] * kernel).sum() for column in places] for row in places]
-    )
+def one_weight_at_a_time(box):
+    return [[box(np.eye(9)[3 * row + column].reshape(3, 3))[0, 0] for column in range(3)] for row in range(3)]
 
 
-def only_for_square_kernels(picture, kernel, stride):
-    side = len(kernel)
-    rows = range(0, picture.shape[0] - side + 1, stride)
-    columns = range(0, picture.shape[1] - side + 1, stride)
-    return np.array([[(picture[r : r + side, c : c + side] * kernel).sum() for c in columns] for r in rows])
+def first_row_and_column(kernel):
+    return kernel[:, 0], kernel[0] / kernel[0, 0]
 
 
-def only_for_square_pictures(picture, kernel, stride):
-    height, width = kernel.shape
-    places = range(0, len(picture) - height + 1, stride)
-    return np.array([[(picture[r : r + height, c : c + width] * kernel).sum() for c in places] for r in places])
+def middle(kernel):
+    row, column = kernel.shape[0] // 2, kernel.shape[1] // 2
+    return kernel[:, column], kernel[row] / kernel[row, column]
 
 
-def product(window, kernel):
-    return (window * kernel).sum()
+def undivided(kernel):
+    top, left = np.unravel_index(np.abs(kernel).argmax(), kernel.shape)
+    return kernel[:, left], kernel[top]
+
+
+def wrong_way_round(kernel):
+    column, row = undivided(kernel)
+    return row / row[np.abs(row).argmax()], column
+
+
+def sums(kernel):
+    return kernel.sum(axis=1), kernel.sum(axis=0) / kernel.sum()
+
+
+def convolution(batch, weight, bias, stride, padding, sides=None):
+    high, wide = weight.shape[2:]
+    frame = sides or (padding, padding)
+    framed = np.pad(batch, ((0, 0), (0, 0), frame, frame))
+    windows = np.lib.stride_tricks.sliding_window_view(framed, (high, wide), axis=(2, 3))[:, :, ::stride, ::stride]
+    return np.einsum("bcrsij,ocij->bors", windows, weight) + bias[:, None, None]
+
+
+def turned(batch, weight, bias, stride, padding):
+    return convolution(batch, weight[:, :, ::-1, ::-1], bias, stride, padding)
+
+
+def kernels_first(batch, weight, bias, stride, padding):
+    return convolution(batch, weight, bias, stride, padding).transpose(1, 0, 2, 3)
+
+
+def first_channel_only(batch, weight, bias, stride, padding):
+    return convolution(batch[:, :1], weight[:, :1], bias, stride, padding)
+
+
+def without_bias(batch, weight, bias, stride, padding):
+    return convolution(batch, weight, 0 * bias, stride, padding)
+
+
+def one_bias(batch, weight, bias, stride, padding):
+    return convolution(batch, weight, 0 * bias + bias[0], stride, padding)
+
+
+def without_stride(batch, weight, bias, stride, padding):
+    return convolution(batch, weight, bias, 1, padding)
+
+
+def without_padding(batch, weight, bias, stride, padding):
+    return convolution(batch, weight, bias, stride, 0)
+
+
+def padding_on_one_side(batch, weight, bias, stride, padding):
+    return convolution(batch, weight, bias, stride, padding, sides=(padding, 0))
+
+
+def only_for_squares(batch, weight, bias, stride, padding):
+    side = min(batch.shape[2:])
+    return convolution(batch[:, :, :side, :side], weight[:, :, :, : weight.shape[2]], bias, stride, padding)
+
+
+def short_by_one(batch, weight, bias, stride, padding):
+    return convolution(batch, weight, bias, stride, padding)[:, :, :-1, :-1]
 
 
 WRONG_ANSWERS = {
-    "output_size": [
-        (lambda size, kernel, stride, padding: (size + padding - kernel) // stride + 1, "both sides"),
-        (lambda size, kernel, stride, padding: (size + 2 * padding - kernel) // stride, "One short"),
-        (lambda size, kernel, stride, padding: (size + 2 * padding - kernel) / stride + 1, "Divide with //"),
-        (lambda size, kernel, stride, padding: (size + 2 * padding - kernel + 1) // stride, "after the division"),
-        (lambda size, kernel, stride, padding: size // stride + 7, "should be 112"),
+    "find_kernel": [
+        (lambda box: box(spot()), "half a turn"),
+        (lambda box: box(spot(255))[::-1, ::-1], "255 times too large"),
+        (lambda box: box(spot())[::-1], "not in their places"),
+        (lambda box: box(np.ones((5, 5))), "sum of the weights"),
+        (lambda box: box(np.eye(3)), "How large must the picture be"),
+        (one_weight_at_a_time, "asked 9 times"),
+        (lambda box: np.ones((3, 3)), "never asked"),
+        (lambda box: box(np.eye(5)), "one pixel that counts"),
     ],
-    "learned_numbers": [
-        (lambda i, o, k, g: o * (i // g) * k * k, "add one bias"),
-        (lambda i, o, k, g: o * i * k * k + o, "fewer channels"),
-        (lambda i, o, k, g: o * (i // g) * k + o, "height and a width"),
-        (lambda i, o, k, g: o * (i // g) * k * k + i, "not for each that is read"),
-        (lambda i, o, k, g: o * (i // g) * k * k + 1, "of its own"),
-        (lambda i, o, k, g: o * (i if g == 1 else 1) * k * k + o, "2 groups"),
-        (lambda i, o, k, g: (o * i * k * k // g**2 if g < i else o * k * k) + o, "2 groups"),
+    "first_layers": [
+        ([(8, 3, 2, 1), (16, 3, 2, 1), (32, 3, 2, 1)], "6,032 parameters"),
+        ([(8, 3, 2, 0), (8, 3, 2, 0), (32, 3, 2, 0)], "11 by 11"),
+        ([(8, 3, 2, 1), (8, 3, 2, 1), (16, 3, 2, 1)], "writes 16 channels"),
+        ([(8, 3, 2, 1), (32, 1, 4, 0)], "skips pixels"),
+        ([(8, 3, 2)], "each as (channels, kernel, stride, padding)"),
+        ([(8, 3, 2, 1), (8, 3, 2, 1.5)], "four whole numbers"),
+        ([(32, 8, 8, 0)], "6,176 parameters"),
+        ([(8, 99, 2, 0)], "does not fit"),
+        ([], "96 by 96"),
+    ],
+    "two_passes": [
+        (first_row_and_column, "divide by 0"),
+        (middle, "divide by 0"),
+        (undivided, "divide one of the two"),
+        (wrong_way_round, "wrong way round"),
+        (sums, "divide by 0"),
+        (lambda kernel: (kernel[0], kernel[:, 0]), "divide one of the two"),
+        (lambda kernel: kernel, "Return two arrays"),
+        (lambda kernel: (kernel, kernel), "needs a column of 9"),
     ],
     "slide": [
-        (slide_with(product, places=lambda side, kernel: side), "as large as the picture"),
-        (slide_with(product, places=lambda side, kernel: side - kernel), "range stops"),
-        (slide_with(lambda window, kernel: (window * kernel[::-1, ::-1]).sum()), "turned around"),
-        (slide_with(lambda window, kernel: (window * kernel).mean()), "adds them up"),
-        (slide_with(product), "With stride 2"),
-        (only_for_squares, "broadcast"),
-        (only_for_square_kernels, "broadcast"),
-        (only_for_square_pictures, "wider than it is high"),
+        (turned, "turned around"),
+        (kernels_first, "the picture comes first"),
+        (first_channel_only, "reaches through all"),
+        (without_bias, "the bias is missing"),
+        (one_bias, "adds its own"),
+        (without_stride, "With stride 2"),
+        (without_padding, "With padding 1"),
+        (padding_on_one_side, "on both sides"),
+        (only_for_squares, "wider than it is high"),
+        (short_by_one, "range stops"),
+        (lambda batch, weight, bias, stride, padding: batch, "yours is (2, 3, 7, 7)"),
     ],
 }
