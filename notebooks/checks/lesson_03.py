@@ -97,13 +97,14 @@ def two_passes(function):
                 f"A kernel of {high} by {wide} needs a column of {high} and a row of {wide}; yours hold {len(column)} "
                 f"and {len(row)}."
             )
-        product = np.outer(column, row)
+        with np.errstate(invalid="ignore"):
+            product = np.outer(column, row)
         if np.allclose(product, kernel, atol=1e-5):
             continue
-        if np.allclose(product, kernel.T, atol=1e-5):
-            return "The two are the wrong way round: return the column first, then the row."
         if not np.isfinite(product).all():
             return f"For {name} you divide by 0. Let the column and the row cross at a number that is not 0."
+        if high == wide and np.allclose(product, kernel.T, atol=1e-5):
+            return "The two are the wrong way round: return the column first, then the row."
         if not product.any():
             return f"For {name} all products are 0. Take a column and a row that are not 0 everywhere."
         place = np.unravel_index(np.abs(kernel).argmax(), kernel.shape)
