@@ -1,28 +1,11 @@
 """The exercises of lesson 06, custom blocks."""
 
+import mxnet as mx
 import numpy as np
-from mxnet import nd
+from mxnet import init, nd
 from mxnet.gluon import nn
 
-from gluon_lessons.course.check import Blank, call, exercise
-
-
-@exercise("Correct. For wide blocks the two 1 by 1 convolutions hold nearly everything.")
-def weights_of(function):
-    answer = call(function, 40, 96, 5, 6)
-    wide = 40 * 6
-    hints = {
-        40 * wide
-        + wide * wide * 25
-        + wide * 96: "The middle one is depthwise: one kernel per channel, not one per pair.",
-        40 * wide + wide * 5 + wide * 96: "The kernel has a height and a width: kernel times kernel weights.",
-        wide * 25 + wide * 96: "The convolution that widens, from the channels in to the wide ones, is missing.",
-        40 * wide + wide * 25: "The convolution that narrows, from the wide channels to the channels out, is missing.",
-        40 * wide + wide * 25 + wide * 40: "It narrows to the channels out, not back to the channels in.",
-    }
-    if answer == 40 * wide + wide * 25 + wide * 96:
-        return None
-    return hints.get(answer, f"For 40 in, 96 out, kernel 5 and expansion 6 it should be 38,640; yours is {answer}.")
+from gluon_lessons.course.check import Blank, Mistake, call, exercise
 
 
 @exercise("Correct. Gluon now finds, trains and saves both layers.")
@@ -42,6 +25,88 @@ def registered_layers(block):
     if made(nd.zeros((1, 3))).shape != (1, 4):
         return "What comes out should have the last layer's 4 units. Are the layers in their order?"
     return None
+
+
+@exercise("Correct. One convolution does the work of two layers, and that is what fusing does.")
+def folded(function):
+    mx.random.seed(0)
+    convolution = nn.Conv2D(3, 3, in_channels=2, use_bias=False)
+    convolution.initialize(init.Normal(1))
+    weight = convolution.weight.data()
+    gamma, beta, mean, variance = nd.array([[2, 0.5, -1], [1, -3, 0.3], [4, 0, -1], [0.02, 5, 1]])
+    epsilon = 0.1
+    scale = gamma / (variance + epsilon).sqrt()
+    answer = call(function, weight, gamma, beta, mean, variance, epsilon)
+    if any(part is ... for part in answer):
+        raise Blank
+    new_weight, bias = (np.asarray(part) for part in answer)
+    if new_weight.shape != weight.shape:
+        return f"The new weight has the shape {new_weight.shape}; it should keep that of the old one, {weight.shape}."
+    if bias.shape != (3,):
+        return f"The bias has the shape {bias.shape}; there is one number per channel, so (3,)."
+    right_weight = _close(new_weight, weight * scale.reshape((-1, 1, 1, 1)))
+    if not right_weight and _close(new_weight, weight * (gamma / variance.sqrt()).reshape((-1, 1, 1, 1))):
+        return "Only epsilon is missing: it is added to the variance before the root."
+    if not right_weight and _close(new_weight, weight * (gamma / (variance + epsilon)).reshape((-1, 1, 1, 1))):
+        return "Divide by the deviation, the root of the variance and epsilon."
+    if not right_weight and _close(new_weight, weight / (variance + epsilon).sqrt().reshape((-1, 1, 1, 1))):
+        return "The weight is divided by the deviation; gamma multiplies it, too."
+    if not right_weight and _close(new_weight, weight * (gamma / (variance.sqrt() + epsilon)).reshape((-1, 1, 1, 1))):
+        return "Epsilon stands under the root, beside the variance."
+    if not right_weight:
+        return "The weight is not right: each channel's kernels are multiplied by gamma over that channel's deviation."
+    if _close(bias, beta - gamma * mean / (variance + epsilon).sqrt()):
+        return None
+    if _close(bias, beta - mean):
+        return (
+            "The weight is right. The mean is taken away before the division and before gamma, so they scale it, too."
+        )
+    if _close(bias, beta - mean / (variance + epsilon).sqrt()):
+        return "The weight is right. In the bias the mean is divided by the deviation; gamma multiplies it, too."
+    if _close(bias, beta + gamma * mean / (variance + epsilon).sqrt()):
+        return "The weight is right. The mean is subtracted, so it enters the bias with a minus sign."
+    if _close(bias, beta):
+        return "The weight is right. Beta alone is not the whole bias: the mean that was subtracted is missing."
+    return "The weight is right, the bias is not: put a picture of zeros through the formula of section 2."
+
+
+@exercise("Correct. Each picture now says how much each channel counts.")
+def squeeze_excite(block):
+    mx.random.seed(0)
+    made = call(block, 6, 3)
+    for hybrid in (False, True):
+        made.initialize(init.Normal(1), force_reinit=True)
+        made.hybridize(hybrid)
+        picture = nd.random.normal(shape=(2, 6, 4, 5)) + nd.arange(6).reshape((1, 6, 1, 1))
+        try:
+            answer = call(made, picture)
+        except Mistake as mistake:
+            if hybrid:
+                return f"It works step by step and not hybridized, since symbols do not broadcast by *. {mistake}"
+            raise
+        average = picture.mean(axis=(2, 3))
+        if getattr(made.squeeze.weight, "shape", None) != (3, 6):
+            got = getattr(made.squeeze.weight, "shape", (0, 0))[1]
+            return f"The first dense layer reads {got} numbers per picture. Average each channel over all places: 6."
+        share = made.excite(made.squeeze(average))
+        if tuple(answer.shape) == (2, 6):
+            return "These are the shares of the channels. Multiply each channel of x by its share."
+        if tuple(answer.shape) != picture.shape:
+            return f"What comes out should have the shape of x, {picture.shape}; yours has {tuple(answer.shape)}."
+        expected = nd.broadcast_mul(picture, share.reshape((2, 6, 1, 1)))
+        if _close(answer, nd.broadcast_add(picture, share.reshape((2, 6, 1, 1)))):
+            return "The shares are added. Multiply by them: a share near 0 silences its channel."
+        if _close(answer, picture + expected):
+            return "The input is added, as in a residual block. Here it is only multiplied."
+        if not _close(answer, expected):
+            return (
+                "The shape is right, the numbers are not: average, squeeze, excite, then multiply channel by channel."
+            )
+    return None
+
+
+def _close(answer, expected):
+    return np.shape(answer) == np.shape(expected) and np.allclose(np.asarray(answer), np.asarray(expected), atol=1e-4)
 
 
 @exercise("Correct. Shapes that differ meet through the shortcut.")
