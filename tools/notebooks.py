@@ -42,7 +42,7 @@ LAST = ("glossary", "common-errors")  # reference, after the lessons
 CELL_TIMEOUT = 300  # seconds
 # The seconds that a lesson may take on two processors: less for those that need no server, more for those that train.
 BUDGET, BUDGET_IN_THE_CLOUD = 60, 90
-BUDGETS = {"09": 120, "14": 150, "20": 150, "22": 150}
+BUDGETS = {"09": 150, "14": 150, "20": 150, "22": 150}
 KEPT_METADATA = ("tags", "reason", "jupyter", "compare", "mystnb")
 
 

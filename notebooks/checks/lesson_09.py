@@ -4,78 +4,188 @@ import mxnet as mx
 import numpy as np
 from mxnet import autograd, gluon, nd
 from mxnet.gluon import nn
+from sklearn.datasets import load_digits
 
-from gluon_lessons.course.check import call, exercise
+from gluon_lessons.course.check import Mistake, call, exercise
 
-SIZE = 8
+CAUSES = {"A": "shuffled labels", "B": "rate too large", "C": "too few pictures", "D": "rate too small"}
+RATE = 0.5
+WORTH = 0.91  # of the digits; the nearest mean gets 0.88
+LOSS = gluon.loss.SoftmaxCrossEntropyLoss()
 
 
-@exercise("Correct. The last batch is smaller, and is a step all the same.")
-def steps(answer):
-    hints = {
-        4 * 468: "There are 96 pictures left over after 468 full batches, and they make a batch too.",
-        469: "That is one epoch. There are four.",
-        468: "That is one epoch, and without its last, smaller batch.",
-        4 * 60000: "The trainer steps once per batch, not once per picture.",
-        4 * 60000 / 128: "A step is whole: a batch that is not full counts as one. Round up, then multiply.",
-        -(-4 * 60000 // 128): "Round up within each epoch: the loader does not carry left-overs into the next one.",
+def _digits():
+    """Handwritten digits, 8 by 8 pixels laid in a row: 900 pictures to learn from and 897 others."""
+    pictures, digits = load_digits(return_X_y=True)
+    return (pictures[:900], digits[:900]), (pictures[900:], digits[900:])
+
+
+def four_trainings():
+    """Train a small network on handwritten digits four times, each with another fault; return name -> curves.
+
+    The curves are an array of (training loss, validation loss) after each of 40 epochs.
+    """
+    (pictures, labels), (new, new_labels) = _digits()
+    order = np.random.default_rng(9).permutation(len(labels))
+    settings = {
+        "A": (pictures, labels[order], 0.01),
+        "B": (pictures, labels, 0.3),
+        "C": (pictures[:60], labels[:60], 0.01),
+        "D": (pictures, labels, 0.00002),
     }
-    if answer == 4 * 469:
+    return {
+        name: _curves(nd.array(known / 16), nd.array(truth), nd.array(new / 16), nd.array(new_labels), rate)
+        for name, (known, truth, rate) in settings.items()
+    }
+
+
+def _curves(pictures, labels, new, new_labels, rate, epochs=40, batch=60):
+    mx.random.seed(9)
+    net = nn.HybridSequential()
+    net.add(nn.Dense(64, activation="relu"), nn.Dense(10))
+    net.initialize(mx.init.Xavier())
+    net.hybridize()
+    trainer = gluon.Trainer(net.collect_params(), "adam", {"learning_rate": rate})
+    curves = []
+    for _ in range(epochs):
+        for start in range(0, len(labels), batch):
+            with autograd.record():
+                loss = LOSS(net(pictures[start : start + batch]), labels[start : start + batch])
+            loss.backward()
+            trainer.step(len(loss))
+        curves.append((LOSS(net(pictures), labels).mean(), LOSS(net(new), new_labels).mean()))
+    return np.array([[training.asscalar(), validation.asscalar()] for training, validation in curves])
+
+
+@exercise("Correct. The training loss says whether it learns, the validation loss whether what it learns is of use.")
+def causes(answer):
+    words = sorted(set(CAUSES.values()))
+    if set(answer) != set(CAUSES) or not set(answer.values()) <= set(words):
+        return f"Give each of A, B, C and D one of these: {', '.join(words)}."
+    if len(set(answer.values())) < len(CAUSES):
+        return "Each of the four causes occurs once."
+    wrong = {name for name in CAUSES if answer[name] != CAUSES[name]}
+    if not wrong:
         return None
-    return hints.get(answer, "Count the batches of one epoch first: 60,000 divided by 128, rounded up.")
+    if wrong == {"A", "C"}:
+        return (
+            "In A and C both curves part. In which does the network know the training pictures perfectly, and in which"
+            " is it worse on new ones than guessing, which costs 2.3?"
+        )
+    if "D" in wrong:
+        return "With a rate that is too small both curves fall, slowly and smoothly, and are still close together."
+    if "B" in wrong:
+        return "With a rate that is too large the training loss itself stays high, or jumps."
+    return "Look at the training loss first: does it fall, how fast, and how smoothly? Only then at the other curve."
 
 
 def _bench():
-    """A small network, its trainer and a batch: the same ones every time."""
+    """A small network, its trainer and two batches, the second one smaller: the same ones every time."""
     mx.random.seed(1)
     net = nn.Dense(3, in_units=4)
     net.initialize(mx.init.Xavier())
-    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": 0.5})
-    return net, trainer, nd.random.normal(shape=(SIZE, 4)), nd.array([0, 1, 2, 0, 1, 2, 0, 1])
+    trainer = gluon.Trainer(net.collect_params(), "sgd", {"learning_rate": RATE})
+    pictures, labels = nd.random.normal(shape=(160, 4)), nd.array([0, 1, 2, 0, 1] * 32)
+    return net, trainer, [(pictures[:128], labels[:128]), (pictures[128:], labels[128:])]
 
 
-@exercise("Correct. These five lines train every network of this course.")
-def train_step(function):
-    net, trainer, pictures, labels = _bench()
-    start = net.weight.data().copy()
-    with autograd.record():
-        loss = gluon.loss.SoftmaxCrossEntropyLoss()(net(pictures), labels)
-    loss.backward()
-    before, gradient = loss.mean().asscalar(), net.weight.grad().copy()
-    net.weight.zero_grad()
-    answer = call(function, net, trainer, pictures, labels)
-    moved = (start - net.weight.data()).asnumpy()
-    if not moved.any():
+def _after_training(softmax=False, size=None):
+    """Return the weight after one pass over the two batches, and the losses that were met: right, or with a fault."""
+    net, trainer, batches = _bench()
+    losses = []
+    for pictures, labels in batches:
+        with autograd.record():
+            scores = net(pictures)
+            loss = LOSS(scores.softmax() if softmax else scores, labels)
+        loss.backward()
+        trainer.step(size or len(labels))
+        losses.append(loss.asnumpy())
+    return net.weight.data().asnumpy(), losses
+
+
+@exercise("Correct. All three faults train without an error; only somebody who reads the loop finds them.")
+def train_epoch(function):
+    net, trainer, batches = _bench()
+    start = net.weight.data().asnumpy()
+    answer = call(function, net, trainer, batches)
+    weight = net.weight.data().asnumpy()
+    expected, losses = _after_training()
+
+    def moved_as(**fault):
+        return np.allclose(weight, _after_training(**fault)[0], rtol=1e-3, atol=1e-5)
+
+    if np.array_equal(weight, start):
         return "The weights have not moved. After backward(), let the trainer step."
-    if np.allclose(moved, 0.5 * gradient.asnumpy(), rtol=1e-3):
-        return f"The step is {SIZE} times too long. Tell step the batch size: the number of labels."
-    if not np.allclose(moved, 0.5 * gradient.asnumpy() / SIZE, rtol=1e-3):
-        return "The weights moved, but not by one step. Go backward once, step once, with the batch size."
-    if np.size(np.asarray(answer)) != 1:
-        return "You return a loss for each picture. Take the mean."
+    if moved_as(softmax=True, size=128):
+        return "Two faults are still there: one in what the loss is given, one in how long the last step is."
+    if moved_as(softmax=True):
+        return "SoftmaxCrossEntropyLoss applies softmax itself. Hand it the scores."
+    if moved_as(size=128):
+        return "The last batch holds 32 pictures, and its step is divided by 128. Divide by the size of each batch."
+    if moved_as(size=1):
+        return "The steps are as many times too long as a batch has pictures. Tell step the number of labels."
+    if not np.allclose(weight, expected, rtol=1e-3, atol=1e-5):
+        return "The weights moved, but not by one step per batch. Go backward once and step once for each batch."
     if isinstance(answer, nd.NDArray):
-        return "The mean is right, but still an array. asscalar() makes a number of it."
-    if not np.isclose(answer, before, rtol=1e-3):
-        return f"The mean loss of the batch was {before:.2f}; you return {float(answer):.2f}."
+        answer = answer.asnumpy()
+    if np.size(answer) != 1:
+        return f"You return {np.size(answer)} losses. Return one number: their mean over all the pictures."
+    answer = float(np.ravel(answer)[0])
+    if np.isclose(answer, np.mean([loss.mean() for loss in losses]), rtol=1e-4):
+        return "A small batch counts as much as a full one: take the mean over pictures, not over batches."
+    mean = np.concatenate(losses).mean()
+    if not np.isclose(answer, mean, rtol=1e-4):
+        return f"The weights are right. The mean loss of the 160 pictures was {mean:.3f}; you return {answer:.3f}."
     return None
 
 
-@exercise("Correct. You will never again regret the last ten epochs.")
+@exercise("Correct. What would have come after the stop is never seen, however good.")
 def kept_epoch(function):
-    rising, late = [0.5, 0.7, 0.8, 0.79, 0.78, 0.9], [0.5, 0.6, 0.55, 0.65]
-    answer = call(function, rising, 2)
+    falling, late = [0.9, 0.6, 0.5, 0.52, 0.55, 0.3], [0.9, 0.7, 0.75, 0.65]
+    answer = call(function, falling, 2)
     if answer == 6:
-        return "Epoch 6 is never reached: after epoch 3 there was no new best for two epochs, so training stopped."
+        return "Epoch 6 is never reached: after epoch 3 there was no new lowest for two epochs, so training stopped."
     if answer == 2:
         return "Epochs count from 1, and places in a list from 0. Add 1."
     if answer == 5:
         return "Epoch 5 is where you stop. Keep the checkpoint of the best one before it."
     if answer == 4:
-        return "Epoch 4 is only the first without a new best; and keep the best epoch, not the one where you notice."
+        return "Epoch 4 is only the first that is no better; and keep the best epoch, not the one where you notice."
+    if answer == 1:
+        return "Epoch 1 has the highest loss of all. The lower, the better."
     if answer != 3:
-        return f"For {rising} and patience 2 it should be 3; yours is {answer}."
+        return f"For {falling} and patience 2 it should be 3; yours is {answer}."
     if call(function, late, 2) != 4:
-        return "One weak epoch is within the patience. Count from the last new best, and go on while it is recent."
-    if call(function, [0.5, 0.6, 0.6, 0.6], 2) != 2:
-        return "An equal accuracy is no new best. Compare with >, not with >=."
+        return "One weak epoch is within the patience. Count from the last new lowest, and go on while it is recent."
+    if call(function, [0.9, 0.7, 0.7, 0.7], 2) != 2:
+        return "An equal loss is no new lowest. Compare with <, not with <=."
+    return None
+
+
+@exercise("Correct. You have trained, from arrays to answers, a network on data that this lesson never touched.")
+def digit_reader(function):
+    known, (new, truth) = _digits()
+    read = call(function, *known)
+    if not callable(read):
+        return "Return a function that takes new pictures and gives the class of each."
+    try:
+        answers = call(read, new)
+    except Mistake as mistake:
+        return str(mistake).replace("Your function", "The function that you return")
+    answers = np.asarray(answers.asnumpy() if isinstance(answers, nd.NDArray) else answers)
+    if answers.ndim == 2 and answers.shape == (len(truth), 10):
+        return "You give ten scores for each picture. Take the place of the largest: argmax(axis=1)."
+    if answers.shape != truth.shape:
+        return f"{len(truth)} new pictures gave an answer of shape {answers.shape}; give one class for each."
+    right = np.mean(answers == truth)
+    if right < 0.3:
+        return (
+            f"{right:.3f} are right, hardly better than guessing. Does the training loss fall? Do labels and pictures"
+            " stand in the same order?"
+        )
+    if right < WORTH:
+        return (
+            f"{right:.3f} are right; the nearest mean gets 0.88. Train longer, divide the pixels by 16, or widen the"
+            " network."
+        )
     return None

@@ -1,80 +1,128 @@
 """What learners answer in lesson 09, and the part of the hint that each mistake must get."""
 
+import numpy as np
 from mxnet import autograd
 from mxnet.gluon.loss import SoftmaxCrossEntropyLoss
 
+RIGHT = {"A": "shuffled labels", "B": "rate too large", "C": "too few pictures", "D": "rate too small"}
 
-def train_step(net, trainer, pictures, labels, *, record=True, size=None, steps=1, result=lambda loss: loss):
-    if record:
-        with autograd.record():
+
+def causes(order, **changed):
+    """The right causes, given to A, B, C and D in another order."""
+    return dict(zip("ABCD", (RIGHT[name] for name in order), strict=True)) | changed
+
+
+def train(net, trainer, batches, *, softmax=False, size=None, step=True, twice=False, record=True, result="sum"):
+    losses = []
+    for pictures, labels in batches * (2 if twice else 1):
+        if record:
+            with autograd.record():
+                scores = net(pictures)
+                loss = SoftmaxCrossEntropyLoss()(scores.softmax() if softmax else scores, labels)
+        else:
             loss = SoftmaxCrossEntropyLoss()(net(pictures), labels)
-    else:
-        loss = SoftmaxCrossEntropyLoss()(net(pictures), labels)
-    loss.backward()
-    for _ in range(steps):
-        trainer.step(batch_size=size or len(labels))
-    return result(loss)
+        loss.backward()
+        if step:
+            trainer.step(size or len(labels))
+        losses.append(loss)
+    numbers = [loss.asnumpy() for loss in losses]
+    return {
+        "sum": np.concatenate(numbers).sum(),
+        "mean": np.concatenate(numbers).mean(),
+        "mean of means": np.mean([number.mean() for number in numbers]),
+        "list": [number.mean() for number in numbers],
+        "last": losses[-1],
+    }[result]
 
 
-def step_with(**options):
-    return lambda net, trainer, pictures, labels: train_step(net, trainer, pictures, labels, **options)
+def train_with(**options):
+    return lambda net, trainer, batches: train(net, trainer, batches, **options)
 
 
-def best_of_all(accuracies, patience):
-    return accuracies.index(max(accuracies)) + 1
+def lowest_of_all(losses, patience):
+    return losses.index(min(losses)) + 1
 
 
-def from_zero(accuracies, patience):
+def from_zero(losses, patience):
     return 2
 
 
-def where_it_stops(accuracies, patience):
+def where_it_stops(losses, patience):
     best = 0
-    for number, accuracy in enumerate(accuracies):
-        if accuracy > accuracies[best]:
+    for number, loss in enumerate(losses):
+        if loss < losses[best]:
             best = number
         if number - best >= patience:
             return number + 1
-    return len(accuracies)
+    return len(losses)
 
 
-def stops_at_the_first_fall(accuracies, patience):
-    for number in range(1, len(accuracies)):
-        if accuracies[number] < accuracies[number - 1]:
+def stops_at_the_first_rise(losses, patience):
+    for number in range(1, len(losses)):
+        if losses[number] > losses[number - 1]:
             return number
-    return len(accuracies)
+    return len(losses)
 
 
-def takes_equals(accuracies, patience):
+def the_highest(losses, patience):
+    return losses.index(max(losses)) + 1
+
+
+def takes_equals(losses, patience):
     best = 0
-    for number, accuracy in enumerate(accuracies):
-        if accuracy >= accuracies[best]:
+    for number, loss in enumerate(losses):
+        if loss <= losses[best]:
             best = number
         if number - best >= patience:
             break
     return best + 1
 
 
+def nearest_mean(pictures, labels):
+    means = np.stack([pictures[labels == label].mean(axis=0) for label in range(10)])
+    return lambda new: ((new[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
+
+
+def gives_scores(pictures, labels):
+    means = np.stack([pictures[labels == label].mean(axis=0) for label in range(10)])
+    return lambda new: -((new[:, None] - means) ** 2).sum(axis=2)
+
+
 WRONG_ANSWERS = {
-    "steps": [
-        (4 * 468, "96 pictures left over"),
-        (469, "There are four"),
-        (4 * 60000, "once per batch"),
-        (1875.0, "Round up"),
+    "causes": [
+        (causes("CBAD"), "worse on new ones than guessing"),
+        (causes("DBCA"), "still close together"),
+        (causes("BACD"), "stays high, or jumps"),
+        (causes("ABCD", A="rate too large"), "occurs once"),
+        (causes("ABCD", A="overfitting"), "one of these"),
+        ("ABCD", "another kind"),
     ],
-    "train_step": [
-        (step_with(record=False), "computational graph"),
-        (step_with(steps=0), "not moved"),
-        (step_with(size=1), "8 times too long"),
-        (step_with(), "loss for each picture"),
-        (step_with(result=lambda loss: loss.mean()), "still an array"),
-        (step_with(result=lambda loss: loss.sum().asscalar()), "mean loss of the batch"),
+    "train_epoch": [
+        (train_with(record=False), "computational graph"),
+        (train_with(step=False), "not moved"),
+        (train_with(softmax=True, size=128), "Two faults"),
+        (train_with(softmax=True), "applies softmax itself"),
+        (train_with(size=128), "size of each batch"),
+        (train_with(size=1), "times too long"),
+        (train_with(twice=True), "once for each batch"),
+        (train_with(result="mean of means"), "counts as much as a full one"),
+        (train_with(result="list"), "one number"),
+        (train_with(result="last"), "32 losses"),
+        (train_with(), "mean loss of the 160 pictures"),
     ],
     "kept_epoch": [
-        (best_of_all, "never reached"),
+        (lowest_of_all, "never reached"),
         (from_zero, "Add 1"),
         (where_it_stops, "where you stop"),
-        (stops_at_the_first_fall, "within the patience"),
-        (takes_equals, "no new best"),
+        (the_highest, "highest loss"),
+        (stops_at_the_first_rise, "within the patience"),
+        (takes_equals, "no new lowest"),
+    ],
+    "digit_reader": [
+        (nearest_mean, "the nearest mean gets 0.88"),
+        (gives_scores, "ten scores"),
+        (lambda pictures, labels: lambda new: np.zeros(len(new)), "hardly better than guessing"),
+        (lambda pictures, labels: labels, "Return a function"),
+        (lambda pictures, labels: lambda new: new[:3, 0], "give one class for each"),
     ],
 }
