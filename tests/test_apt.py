@@ -9,7 +9,7 @@ import sys
 import pytest
 from packing import CONTENT, sha256
 
-from gluon_lessons.files import fetch
+from gluon_lessons.files import cache, fetch, packages
 
 MEMBER = "usr/share/tiny/d.gz"
 
@@ -42,6 +42,7 @@ def client(tmp_path, monkeypatch):
 
 def test_a_file_is_known_by_the_hash_of_its_content_however_it_was_compressed(client):
     path = fetch.apt("tiny-data", MEMBER, sha256(CONTENT))
+    assert path == cache.root() / "packages" / "tiny-data" / MEMBER
     assert gzip.decompress(path.read_bytes()) == CONTENT
     client.unlink()
     assert fetch.apt("tiny-data", MEMBER, sha256(CONTENT)) == path
@@ -53,6 +54,11 @@ def test_another_content_is_refused(client):
         fetch.apt("tiny-data", MEMBER, sha256(CONTENT[1:]))
     with pytest.raises(ValueError, match="without a hash"):
         fetch.apt("tiny-data", MEMBER)
+
+
+def test_who_asks_without_a_hash_is_told_of_which_file():
+    with pytest.raises(ValueError, match=r"^b, c is not fetched without a hash"):
+        packages.Wanted(["a", "b", "c"], {"a": "0" * 64})
 
 
 def test_a_package_damaged_on_the_way_is_fetched_once_more(client, tmp_path):

@@ -11,7 +11,25 @@ from gluon_lessons.files import clients, errors
     ("printed", "error", "said"),
     [
         ("npm error code ENOSPC", errors.DiskFull, "disk is full: tiny was not fetched"),
-        ("E: Could not resolve 'host'", errors.NoNetwork, "registry cannot be reached"),
+        *(
+            (line, errors.NoNetwork, "registry cannot be reached")
+            for line in (
+                "E: Could not resolve 'host'",
+                "Err:1 http://deb.example stable InRelease Temporary failure resolving 'deb.example'",
+                "E: Failed to fetch http://deb.example/x.deb Could not connect to deb.example:80 (1.2.3.4).",
+                "E: Failed to fetch http://deb.example/x.deb Unable to connect to deb.example:80:",
+                "npm error code ENOTFOUND",
+                "npm error code EAI_AGAIN",
+                "npm error code ECONNREFUSED",
+                "npm error code ECONNRESET",
+                "npm error code ETIMEDOUT",
+                "WARNING: Retrying after connection broken by 'NewConnectionError('<x>: [Errno 101]')': /simple/x/",
+                "WARNING: Retrying after connection broken by 'NameResolutionError(\"x\")': /simple/x/",
+                "WARNING: Retrying after connection broken by 'ReadTimeoutError(\"x\")': /simple/x/",
+                "There was a problem confirming the ssl certificate: x",
+                "<x>: Failed to establish a new connection: [Errno 111]",
+            )
+        ),
         ("Could not fetch URL x: connection error: y - skipping", errors.NoNetwork, "registry cannot be reached"),
         ("Could not fetch URL x: 503 Server Error: busy for url: x", errors.NoNetwork, "registry cannot be reached"),
         ("ERROR: x (from versions: none)\nERROR: No match.", errors.FetchError, "not fetched: ERROR: No match."),

@@ -88,6 +88,43 @@ def test_nothing_is_not_compared():
         fast.agreement(network("resnet50_v1"), network("resnet50_v1"), [])
 
 
+def things(*found):
+    """A result with these things in it, each (name, left, score), all ten pixels wide and high."""
+    corners = np.array([[left, 0, left + 10, 10] for _, left, _ in found], float).reshape(-1, 4)
+    return predict.Boxes("cat", "", corners, [name for name, *_ in found], np.array([score for *_, score in found]))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "alike", "total", "difference"),
+    [
+        (things(("dog", 0, 0.9)), things(("dog", 0, 0.7)), 1, 1, 0.2),
+        (things(("dog", 0, 0.9)), things(("cat", 0, 0.9)), 0, 2, 0),
+        (things(("dog", 0, 0.9)), things(("dog", 5, 0.9)), 0, 2, 0),  # a third of both together
+        (things(("dog", 0, 0.9), ("dog", 0, 0.8)), things(("dog", 0, 0.6)), 1, 2, 0.3),  # nothing is found twice
+        (things(("dog", 0, 0.9), ("cat", 50, 0.5)), things(("cat", 50, 0.4), ("dog", 0, 0.9)), 2, 2, 0.1),
+        (things(), things(("dog", 0, 0.9)), 0, 1, 0),
+        (things(), things(), 0, 0, 0),
+    ],
+)
+def test_boxes_are_compared_one_by_one(one, other, alike, total, difference):
+    family = families.of(ENTRIES["yolo3_mobilenet1.0_voc"])
+    assert family.compare(one, other, 0.5) == (alike, total, pytest.approx(difference))
+    assert family.compared == "boxes"
+
+
+def test_classes_are_compared_by_the_first_and_pixels_one_by_one():
+    chances = np.array([0.1, 0.6, 0.3]), np.array([0.2, 0.3, 0.5]), np.array([0.2, 0.5, 0.3])
+    first, second, third = (predict.Classes("cat", "", [], chance, chance) for chance in chances)
+    family = families.of(ENTRIES["resnet50_v1"])
+    assert family.compare(first, second, 0.5) == (0, 1, pytest.approx(0.3))
+    assert family.compare(first, third, 0.5) == (1, 1, pytest.approx(0.1))
+    labels, chance = np.array([[0, 1, 2], [2, 1, 0]], np.uint8), np.full((2, 3), 0.5)
+    one = predict.Masks("cat", "", labels, chance, ["a", "b", "c"])
+    other = predict.Masks("cat", "", labels[:, ::-1], chance - 0.2, ["a", "b", "c"])
+    family = families.of(ENTRIES["deeplab_mobilenetv2_voc"])
+    assert family.compare(one, other, 0.5) == (2, 6, pytest.approx(0.2))
+
+
 @pytest.mark.parametrize("family", sorted(ONE_EACH))
 @pytest.mark.parametrize("shape", [(1, 2000), (30_000, 1), (1, 5000), (10, 1001)])
 def test_too_narrow_a_photograph_is_refused(family, shape):

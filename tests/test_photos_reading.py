@@ -16,7 +16,7 @@ from gluon_lessons import photos
 from gluon_lessons.photos import decode, reading
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM", "DIB", "JP2"])
 def test_every_common_kind_of_file_gives_the_same_picture(kind, tmp_path):
     file = tmp_path / f"scene.{kind.lower()}"
     Image.fromarray(scene()).save(file)

@@ -4,12 +4,13 @@ import io
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import pytest
 from loopback import serving
 from packing import CONTENT, sha256, tarball, wheel
 
-from gluon_lessons.files import cache, fetch
+from gluon_lessons.files import cache, fetch, python_index
 
 MEMBER = "tiny_weights/w.bin"
 KNOWN = sha256(CONTENT)
@@ -241,3 +242,13 @@ def test_a_page_that_is_none_is_passed_over(host, page):
     host.types["simple/tiny-weights/"] = "application/vnd.pypi.simple.v1+json"
     with pytest.raises(fetch.FetchError, match="no index that pip is configured for"):
         source()
+
+
+def test_where_an_archive_is_looked_for():
+    index = python_index._default_index()
+    assert list(python_index._places({}, "Tiny_Weights")) == [f"{index}/tiny-weights/"]
+    folder = (Path.cwd() / "wheels").as_uri()
+    settings = {"find-links": "https://example.org/page wheels", "index-url": "https://index.example/simple/"}
+    places = ["https://example.org/page", folder, "https://index.example/simple/tiny-weights/"]
+    assert list(python_index._places(settings, "tiny-weights")) == places
+    assert list(python_index._places(settings | {"no-index": "1"}, "tiny-weights")) == places[:2]

@@ -365,6 +365,8 @@ def test_boxes_surround_what_they_name_in_one_colour_per_class():
     assert np.array_equal(axis.images[0].get_array(), PHOTO)
     assert drawn_texts(plot.boxes(PHOTO, corners, ["cat", "dog", "owl"]).axes[0]) == ["cat", "dog", "owl"]
     assert not plot.boxes(PHOTO, [], []).axes[0].patches
+    with pytest.raises(ValueError):
+        plot.boxes(PHOTO, corners, ["cat", "dog"])
 
 
 @pytest.mark.parametrize("name", range(8))
@@ -383,6 +385,9 @@ def test_what_is_drawn_leaves_the_picture_its_size():
     assert figure.get_figheight() == pytest.approx(plot.WIDTH * 40 / 60)
     assert plot.boxes(np.zeros((400, 40, 3), "uint8"), [], []).get_figheight() == 6
     assert plot.boxes(PHOTO, [], [], height=3).get_figheight() == 3
+    beside = plot.boxes_side_by_side([PHOTO], [[(-100, -100, 500, 500)]], [["cat"]], ["one"]).axes[0]
+    beside.plot([300], [300])
+    assert beside.get_xlim() == (-0.5, 59.5) and beside.get_ylim() == (39.5, -0.5)
 
 
 def test_boxes_side_by_side_share_one_legend():
@@ -422,6 +427,9 @@ def test_a_mask_colours_the_pixels_of_each_class_and_names_it():
     for label, name in ((1, "cat"), (2, "dog")):
         assert np.allclose(overlay[labels == label][:, :3], shown[name][:3])
     assert axis.get_title() == "Pets"
+    figure.canvas.draw()
+    legend, picture = axis.get_legend().get_window_extent(), axis.get_window_extent()
+    assert picture.x1 <= legend.x0 < picture.x1 + 20, "beside the picture, and close to it"
     empty = plot.mask(PHOTO, labels * 0, ["nothing"]).axes[0]
     assert empty.get_legend() is None and not empty.images[1].get_array()[..., 3].any()
     unknown = plot.mask(PHOTO, labels * 2, ["nothing", "cat", "dog"]).axes[0]

@@ -21,6 +21,7 @@ from gluon_lessons import boxes, photos, predict, zoo
 from gluon_lessons.cli import predict as predict_command
 from gluon_lessons.errors import LessonError
 from gluon_lessons.zoo import catalogue, families, store
+from gluon_lessons.zoo.families import detector as detector_family
 from gluon_lessons.zoo.families import ssd
 
 INSTALLED = ("cat", "coffee", "temple", "astronaut", "canteen", "motorcycle")  # samples that need no network
@@ -269,19 +270,67 @@ def test_top_down_poses_lie_where_the_heat_was(monkeypatch):
     box = np.array([[100, 50, 220, 370]], np.float32)
     monkeypatch.setattr(store, "load", lambda name: stub(name))
     detector = families.of(catalogue.entry("ssd_300_mobilenet1.0_voc"))
-    monkeypatch.setattr(detector, "answer", lambda *_: {"boxes": box, "names": ["person"]})
+    things = {"boxes": np.concatenate([[[0, 0, 9, 9]], box]), "names": ["dog", "person"]}
+    monkeypatch.setattr(detector, "answer", lambda *_, **__: things)
     heat = np.zeros((17, 64, 48), np.float32)
     for keypoint in range(17):
         heat[keypoint, 32, 24] = 0.9  # the centre of the window is the centre of the box
     heat[5] = 0
     heat[5, 16, 24] = 0.8  # a quarter down
-    answer = predict.poses(np.zeros((400, 300, 3), np.uint8), stub("simple_pose_resnet18_v1b", heat))
+    heat[6] = 0
+    heat[6, 32, 12] = 0.7  # a quarter from the left
+    network = stub("simple_pose_resnet18_v1b", heat)
+    answer = predict.poses(np.zeros((400, 300, 3), np.uint8), network)
     assert answer.people.shape == (1, 17, 3)
     assert np.allclose(answer.people[0, 0], [160, 210, 0.9], atol=1e-3)
     height = 320 * 1.25
     assert np.allclose(answer.people[0, 5], [160, 210 - height / 4, 0.8], atol=1e-3)
+    assert np.allclose(answer.people[0, 6], [160 - height * 192 / 256 / 4, 210, 0.7], atol=1e-3)
     assert json.loads(answer.to_json())["people"][0]["keypoints"]["nose"] == [160, 210, 0.9]
     assert isinstance(answer.plot(), Figure)
+
+
+@pytest.mark.parametrize("place", [(210, 160), (110, 160), (210, 85)])
+def test_the_network_for_one_person_sees_the_window_around_the_person(monkeypatch, place):
+    """A spot of the photograph lies in the network's input where the window of 300 by 400 pixels has it."""
+    monkeypatch.setattr(store, "load", lambda name: stub(name))
+    detector = families.of(catalogue.entry("ssd_300_mobilenet1.0_voc"))
+    box = np.array([[100, 50, 220, 370]], np.float32)
+    monkeypatch.setattr(detector, "answer", lambda *_, **__: {"boxes": box, "names": ["person"]})
+    network = stub("simple_pose_resnet18_v1b")
+    picture = np.zeros((400, 300, 3), np.uint8)
+    picture[place[0] - 4 : place[0] + 4, place[1] - 4 : place[1] + 4] = 255
+    [pixels] = families.of(network.entry).inputs(picture, network)
+    assert pixels.shape == (1, 3, 256, 192)
+    rows, columns = np.nonzero(pixels[0, 0] > pixels[0, 0].mean() + 1)
+    expected = (place[0] - 10) * 256 / 400, (place[1] - 10) * 192 / 300
+    assert np.allclose([rows.mean(), columns.mean()], expected, atol=1)
+
+
+def test_without_a_detector_the_whole_photograph_is_one_person():
+    entry = catalogue.entry("simple_pose_resnet18_v1b")
+    picture = np.zeros((100, 100, 3), np.uint8)
+    picture[48:52, 48:52] = 255
+    pixels, size = predict.prepare(picture, entry)
+    rows, columns = np.nonzero(pixels[0, 0] > pixels[0, 0].mean() + 1)
+    assert size == (100, 100)
+    assert np.allclose([rows.mean(), columns.mean()], [128, 96], atol=1.1)
+
+
+def test_the_largest_class_of_a_mask_comes_first():
+    labels = np.array([[1, 2, 2], [2, 0, 2], [1, 2, 2]], np.uint8)
+    found = predict.Masks("cat", "weights from nowhere", labels, np.ones((3, 3)), ["background", "cat", "dog"])
+    assert list(found.shares().items()) == [("dog", 6 / 9), ("cat", 2 / 9), ("background", 1 / 9)]
+    assert found.names == ["dog", "cat", "background"]
+    assert found.table().splitlines() == [" 66.7%  dog", " 22.2%  cat", " 11.1%  background"]
+    stored = json.loads(found.to_json())
+    assert stored["classes"] == ["background", "cat", "dog"]
+    assert list(stored["shares"]) == ["dog", "cat", "background"]
+
+
+def test_the_surest_boxes_hold_something_and_the_first_class_counts():
+    classes, scores = np.array([0, -1, 3, 0, 2]), np.array([0.5, 0.9, 0.7, 0.49, 0.8])
+    assert detector_family.surest(classes, scores, 0.5).tolist() == [4, 2, 0]
 
 
 def test_nobody_is_a_result_too():

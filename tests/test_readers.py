@@ -11,6 +11,7 @@ import pytest
 from mxnet.gluon import nn
 from weight_files import (
     caffe_model,
+    darknet_file,
     fact,
     field,
     numbers,
@@ -21,7 +22,16 @@ from weight_files import (
     write_tfjs,
 )
 
-from gluon_lessons.zoo.readers import UnreadableFile, caffe, darknet, mxnet_params, safetensors, tfjs, tflite
+from gluon_lessons.zoo.readers import (
+    UnreadableFile,
+    caffe,
+    count_of,
+    darknet,
+    mxnet_params,
+    safetensors,
+    tfjs,
+    tflite,
+)
 
 
 def test_caffe_layers_come_back_by_name_and_number(tmp_path):
@@ -32,10 +42,17 @@ def test_caffe_layers_come_back_by_name_and_number(tmp_path):
 
 
 def test_caffe_files_of_the_first_format_are_read(tmp_path):
-    weight = numbers(2, 3, 1, 1)
+    weight = numbers(2, 3, 4, 5)
     file = tmp_path / "old.caffemodel"
     file.write_bytes(field(2, field(4, b"conv1") + field(5, 4) + field(6, old_blob(weight))))
     same(caffe.read(file), {"conv1.0": weight})
+
+
+@pytest.mark.parametrize("count", [31, 32, 33, 4096])  # 32 numbers are 128 bytes, a length of two bytes
+def test_caffe_arrays_of_any_length(tmp_path, count):
+    file = tmp_path / "net.caffemodel"
+    file.write_bytes(caffe_model([numbers(count)]))
+    same(caffe.read(file), {"conv1/dw.0": numbers(count)})
 
 
 def test_caffe_doubles_and_fixed_width_fields(tmp_path):
@@ -50,8 +67,9 @@ def test_caffe_doubles_and_fixed_width_fields(tmp_path):
 def test_tfjs_weights_across_shards(tmp_path):
     kernel, count, flag = numbers(3, 3, 2), numbers(5, kind="i4"), np.array([True, False])
     weights = [fact("a/kernel", kernel, "float32"), fact("b", count, "int32"), fact("c", flag, "bool")]
-    read = tfjs.read(write_tfjs(tmp_path, [*weights, fact("d", np.float32(3), "float32")], shards=3))
-    same(read, {"a/kernel": kernel, "b": count, "c": flag, "d": np.float32(3)})
+    weights += [fact("d", np.float32(3), "float32"), fact("e", np.arange(3, dtype="u1"), "uint8")]
+    read = tfjs.read(write_tfjs(tmp_path, weights, shards=3))
+    same(read, {"a/kernel": kernel, "b": count, "c": flag, "d": np.float32(3), "e": np.arange(3, dtype="u1")})
 
 
 def test_tfjs_quantized_weights_come_back_as_what_they_stand_for(tmp_path):
@@ -86,7 +104,7 @@ def test_tfjs_shard_outside_the_folder_is_not_opened(tmp_path):
 
 
 def test_tflite_constants_come_back_and_computed_tensors_do_not(tmp_path):
-    arrays = {kind: numbers(2, 3, kind=kind) for kind in ("f4", "f2", "i4", "u1", "i8", "i2", "i1")}
+    arrays = {kind: numbers(2, 3, kind=kind) for kind in ("f4", "f2", "i4", "u1", "i8", "i2", "i1", "?")}
     file = tmp_path / "net.tflite"
     file.write_bytes(tflite_model([(name, array, None) for name, array in arrays.items()]))
     same(tflite.read(file), arrays)
@@ -203,6 +221,30 @@ class TestSafetensors:
         path.write_bytes(safetensors_file(table, first.tobytes() + second.tobytes()))
         same(safetensors.read(path), {"a": first, "z": second})
 
+    @pytest.mark.parametrize(
+        ("name", "kind"),
+        [("F64", "f8"), ("F32", "f4"), ("F16", "f2"), ("I64", "i8"), ("I32", "i4"), ("I16", "i2"), ("I8", "i1"),
+         ("U8", "u1"), ("BOOL", "?")],
+    )  # fmt: skip
+    def test_every_kind_of_number(self, tmp_path, name, kind):
+        values, path = numbers(2, 3, kind=kind), tmp_path / "x.safetensors"
+        path.write_bytes(
+            safetensors_file(
+                {"x": {"dtype": name, "shape": [2, 3], "data_offsets": [0, values.nbytes]}}, values.tobytes()
+            )
+        )
+        same(safetensors.read(path), {"x": values})
+
+    def test_tensors_that_share_bytes_are_refused(self, tmp_path):
+        path = tmp_path / "x.safetensors"
+        table = {
+            name: {"dtype": "F32", "shape": [2], "data_offsets": offsets}
+            for name, offsets in {"a": [0, 8], "b": [4, 12]}.items()
+        }
+        path.write_bytes(safetensors_file(table, bytes(12)))
+        with pytest.raises(UnreadableFile, match="the tensors a and b overlap"):
+            safetensors.read(path)
+
     def test_brain_floats_are_widened(self, tmp_path):
         path = tmp_path / "x.safetensors"
         table = {"x": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}
@@ -232,9 +274,33 @@ class TestDarknet:
         path.write_bytes(struct.pack("<3i", *version, 0) + struct.pack(seen, 32013312) + numbers(9).tobytes())
         same(darknet.read(path), {"weights": numbers(9)})
 
+    @pytest.mark.parametrize(
+        ("version", "right"),
+        [((0, 0), True), ((999, 0), True), ((0, 999), True),
+         ((-1, 0), False), ((0, -1), False), ((1000, 0), False), ((0, 1000), False)],
+    )  # fmt: skip
+    def test_the_version_tells_a_file_from_other_bytes(self, tmp_path, version, right):
+        path = tmp_path / "x.weights"
+        path.write_bytes(darknet_file(numbers(9), version))
+        if right:
+            same(darknet.read(path), {"weights": numbers(9)})
+        else:
+            with pytest.raises(UnreadableFile, match="its first bytes are not Darknet's"):
+                darknet.read(path)
+
     @pytest.mark.parametrize("content", [b"", bytes(15), struct.pack("<3iq", 0, 2, 0, 1) + bytes(7), b"PK\3\4" * 9])
     def test_other_bytes(self, tmp_path, content):
         path = tmp_path / "x.weights"
         path.write_bytes(content)
         with pytest.raises(UnreadableFile):
             darknet.read(path)
+
+
+@pytest.mark.parametrize("shape", [(-1,), (2, -3), (1.0,), ("2",), (1,) * 33])
+def test_what_is_no_shape_is_refused(shape):
+    with pytest.raises(ValueError, match=r"dimensions|whole numbers from 0"):
+        count_of(shape)
+
+
+def test_a_shape_says_how_many_numbers_there_are():
+    assert [count_of(shape) for shape in ((), (0, 5), (2, 3, 4), (1,) * 32)] == [1, 0, 24, 1]

@@ -1,6 +1,7 @@
 """PyTorch's checkpoints: tensors come back, and nothing in a file is run, hashed or copied without bounds."""
 
 import functools
+import io
 import os
 import pickle
 import sys
@@ -68,6 +69,25 @@ def test_torch_file_with_code_in_it_is_refused_and_not_run(tmp_path, torch_names
     with pytest.raises(torch_checkpoint.RefusedFile, match=r"is code and not a tensor.*; use one that holds"):
         torch_checkpoint.read(tmp_path / "weights.pth")
     assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [("torch", "load"), ("os", "FloatStorage"), ("torch._utils", "OrderedDict"), ("collections", "Counter")],
+)
+def test_torch_names_count_only_together_with_their_module(module, name):
+    unpickler = torch_checkpoint._Unpickler(io.BytesIO(f"c{module}\n{name}\n.".encode()))
+    with pytest.raises(torch_checkpoint.RefusedFile, match=f"{module}.{name}, which is code"):
+        unpickler.load()
+
+
+@pytest.mark.parametrize(("key", "size"), [(None, 2), (b"0", 2), ("0", "2"), ("0", 2.0)])
+def test_torch_storages_have_a_name_and_a_size(key, size):
+    kind = torch_checkpoint._StorageType("FloatStorage")
+    unpickler = torch_checkpoint._Unpickler(io.BytesIO())
+    assert unpickler.persistent_load(("storage", kind, 0, "cpu", 2)) == ("FloatStorage", "0", 2)
+    with pytest.raises(TypeError, match="no name or no size"):
+        unpickler.persistent_load(("storage", kind, key, "cpu", size))
 
 
 def test_torch_file_that_is_code_alone_is_refused(tmp_path):

@@ -223,6 +223,7 @@ def bomb(width, height):
         (saved(np.full((4, 4, 3), np.nan)), "application/x-npy", "0 to 255"),
         (saved(np.full((4, 4, 3), 0.5)), "application/x-npy", "from 0 to 1"),
         (saved(np.full((4, 4, 3), 300)), "application/x-npy", "0 to 255"),
+        (saved(np.full((4, 4, 3), -1.0)), "application/x-npy", "0 to 255"),
         ("{", "application/json", ""),
         ("3", "application/json", ""),
         ("null", "application/json", ""),
@@ -315,6 +316,40 @@ def test_a_picture_says_once_how_large_it_is(body):
     kind = "image/png" if body.startswith(b"\x89PNG") else "image/jpeg"
     for forged in (first, last):
         assert "says twice how large it is" in refusal(forged, kind).message
+
+
+@pytest.mark.parametrize("marker", [0xC4, 0xC8, 0xCC])
+def test_tables_of_a_jpeg_say_nothing_of_its_size(marker):
+    segment = bytes([0xFF, marker, 0, 11]) + struct.pack(">xHHxxxx", 9, 9)
+    assert inference.jpeg_size(JPEG[:2] + segment + JPEG[2:]) == (40, 60)
+
+
+@pytest.mark.parametrize("body", [encoded(COLOUR, "JPEG"), encoded(COLOUR)], ids=["JPEG", "PNG"])
+def test_the_most_pixels_are_read_and_one_more_is_refused(body, monkeypatch):
+    kind = "image/png" if body.startswith(b"\x89PNG") else "image/jpeg"
+    monkeypatch.setattr(inference, "MOST_PIXELS", 40 * 60)
+    assert inference.input_fn(body, kind)[0][0].shape == (40, 60, 3)
+    monkeypatch.setattr(inference, "MOST_PIXELS", 40 * 60 - 1)
+    assert "60 x 40 pixels, more than 2399" in refusal(body, kind).message
+
+
+def test_black_is_a_picture_in_fractions_too():
+    (picture,), _ = inference.input_fn(saved(np.zeros((4, 4, 3))), "application/x-npy")
+    assert picture.shape == (4, 4, 3) and not picture.any()
+
+
+def test_a_network_for_greys_sees_how_bright_colours_are():
+    wanted = {"size": (4, 5), "fit": "stretch", "mean": [10.0], "std": [2.0], "interpolation": 1}
+    data, _ = inference.prepare(np.full((4, 5, 3), (200, 100, 50), np.uint8), wanted)
+    assert data.shape == (1, 1, 4, 5)
+    assert np.allclose(data.asnumpy(), (0.299 * 200 + 0.587 * 100 + 0.114 * 50 - 10) / 2, atol=1e-3)
+
+
+@pytest.mark.parametrize("accept", ["application/json", "application/jsonlines"])
+@pytest.mark.parametrize("as_lines", [True, False])
+def test_an_answer_that_json_has_no_word_for_is_not_written(accept, as_lines):
+    with pytest.raises(ValueError, match="JSON"):
+        inference.output_fn(([{"score": float("nan")}], as_lines), accept)
 
 
 def test_too_narrow_a_picture_is_400(tmp_path):

@@ -1,6 +1,7 @@
 """What can be broken in a Python source, one small change at a time: each possible change is a `Mutant`.
 
-Left alone are docstrings, annotations, the texts of errors, f-strings and imports: no test should hold their wording.
+Left alone are docstrings, annotations, the texts of errors and of help, f-strings and imports: no test should hold
+their wording. So is `__all__`, whose names ruff holds.
 """
 
 import ast
@@ -107,9 +108,9 @@ class _Finder:
 
     def changes(self, node, *, wording: bool = False) -> Iterator[tuple[str, tuple[int, int], str]]:
         """Yield the changes of a node and of what it holds; in `wording`, texts stay as they are."""
-        if isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom):
+        if isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom) or _is_list_of_names(node):
             return
-        wording = wording or isinstance(node, ast.Raise | ast.Assert)
+        wording = wording or isinstance(node, ast.Raise | ast.Assert) or _is_help(node)
         visit = getattr(self, f"_{type(node).__name__.lower()}", None)
         if visit and not (wording and isinstance(node, ast.Constant) and isinstance(node.value, str)):
             yield from visit(node)
@@ -209,6 +210,14 @@ class _Finder:
 
 def _is_number(node) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, int | float)
+
+
+def _is_help(node) -> bool:
+    return isinstance(node, ast.keyword) and node.arg == "help"
+
+
+def _is_list_of_names(node) -> bool:
+    return isinstance(node, ast.Assign) and [getattr(target, "id", "") for target in node.targets] == ["__all__"]
 
 
 def _is_docstring(child, field, parent) -> bool:

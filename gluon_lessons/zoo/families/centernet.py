@@ -13,7 +13,7 @@ class CenterNet(Detector):
     def body(self, network):
         return network.net.maps if network.plain is None else network.net
 
-    def decode(self, outputs, network, seen, size, *, threshold: float = 0.5, overlap: float | None = None):
+    def decode(self, outputs, network, seen, size, *, threshold: float, overlap: float | None):
         if overlap is not None:
             raise LessonError(f"{network.entry.name} finds each thing once: leave the overlap out, or take an SSD.")
         heat, distances = (output.asnumpy() for output in outputs)

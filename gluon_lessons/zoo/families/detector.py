@@ -17,7 +17,7 @@ class Detector(Family):
     def picture(self, entry: Entry) -> Picture:
         return Picture(entry.input_size, entry.mean, entry.deviation, interpolation="best")
 
-    def decode(self, outputs, network, seen, size, *, threshold: float = 0.5, overlap: float | None = None):
+    def decode(self, outputs, network, seen, size, *, threshold: float, overlap: float | None):
         if overlap is not None:
             raise LessonError(f"{network.entry.name} has its overlap built in: leave the argument out, or take an SSD.")
         classes, scores, corners = (output.asnumpy() for output in outputs[:3])

@@ -8,7 +8,7 @@ from gluon_lessons.zoo.families.picture import Size
 
 
 class MaskRCNN(FasterRCNN):
-    def decode(self, outputs, network, seen, size, *, threshold: float = 0.5, overlap: float | None = None):
+    def decode(self, outputs, network, seen, size, *, threshold: float, overlap: float | None):
         result = super().decode(outputs, network, seen, size, threshold=threshold, overlap=overlap)
         classes, scores, _, masks = (output.asnumpy() for output in outputs)
         kept = surest(classes[:, 0], scores[:, 0], threshold)

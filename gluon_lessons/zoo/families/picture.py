@@ -60,7 +60,7 @@ def resized_size(size: Size, wanted: Picture) -> Size:
         height, width = (wanted.short * side // min(size) for side in size)
     elif wanted.fit == "short":
         scale = min(wanted.short / min(size), wanted.longest / max(size))
-        height, width = (max(1, round(side * scale)) for side in size)
+        height, width = (round(side * scale) for side in size)
     else:
         scale = max(wanted.size) / max(size)
         height, width = (round((side * scale - 1) / wanted.stride) * wanted.stride + 1 for side in size)
@@ -88,5 +88,7 @@ def _interpolation(shape: tuple[int, ...], target: Size, wanted: int | str) -> i
     """OpenCV's number; "best" is what GluonCV's presets for detectors do: cubic to enlarge, by area to shrink."""
     if wanted != "best":
         return int(wanted)
-    grows, shrinks = zip(*((new > old, new < old) for new, old in zip(target, shape[:2], strict=True)), strict=True)
-    return cv2.INTER_CUBIC if all(grows) else cv2.INTER_AREA if all(shrinks) else cv2.INTER_LINEAR
+    (height, width), (new_height, new_width) = shape[:2], target
+    if new_height > height and new_width > width:
+        return cv2.INTER_CUBIC
+    return cv2.INTER_AREA if new_height < height and new_width < width else cv2.INTER_LINEAR

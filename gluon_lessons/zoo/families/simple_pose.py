@@ -11,6 +11,7 @@ from gluon_lessons.zoo.families.people import fields
 from gluon_lessons.zoo.families.picture import Picture, as_input, resized_size
 
 DETECTOR = "ssd_300_mobilenet1.0_voc"
+PERSON = 0.5  # the score from which on the detector's box is taken for a person
 MARGIN = 1.25  # the window around a person, in sides of the person's box
 
 
@@ -45,7 +46,7 @@ class SimplePose(Family):
         """For each person the network's input, and the corner and the sides of the window that it shows."""
         photo = photos.read(photo)
         detector = store.load(DETECTOR)
-        things = families.of(detector.entry).answer(photo, detector)
+        things = families.of(detector.entry).answer(photo, detector, threshold=PERSON, overlap=None)
         for name, box in zip(things["names"], things["boxes"], strict=True):
             if name == "person":
                 corner, sides = _window(box, entry.input_size)

@@ -22,7 +22,7 @@ class SSD(Detector):
     def body(self, network):
         return _body(network.net) if network.plain is None else network.net
 
-    def decode(self, outputs, network, seen, size, *, threshold: float = 0.5, overlap: float | None = None):
+    def decode(self, outputs, network, seen, size, *, threshold: float, overlap: float | None):
         anchors = _anchors((network.plain or network).net, *seen)
         overlap = OVERLAP if overlap is None else overlap
         chances, offsets = (output.asnumpy() for output in outputs)
