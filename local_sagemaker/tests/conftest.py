@@ -7,7 +7,9 @@ import boto3
 import pytest
 import serving_kit
 from botocore.loaders import Loader
-from local_sagemaker.daemon import state
+from local_sagemaker.control import api
+from local_sagemaker.control.cloud import Cloud
+from local_sagemaker.daemon import main, state
 
 import local_sagemaker
 
@@ -23,6 +25,17 @@ def cloud(tmp_path_factory):
         local_sagemaker.stop()
         os.environ.clear()
         os.environ.update(before)
+
+
+@pytest.fixture(scope="session")
+def inside(tmp_path_factory):
+    """A cloud in this process, without a daemon or a port: for many small requests to its operations."""
+    root = tmp_path_factory.mktemp("inside")
+    made = Cloud(root, root / "logs", 1, ("AKIAINSIDE0000000000", "x" * 40))
+    api.load()
+    main._furnish(made)
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ def call(cloud: "Cloud", name: str, request: dict[str, Any]) -> dict[str, Any]:
     """Run a SageMaker operation in moto alone and return its answer; its refusals come as `ApiError`."""
     headers = {"x-amz-target": f"SageMaker.{name}", "content-type": "application/x-amz-json-1.1"}
     body = json.dumps(request).encode()
-    status, _, text = backends.call("sagemaker", backends.NOBODY, cloud.region, headers=headers, body=body)
+    status, _, text = backends.call("sagemaker", backends.NOBODY, cloud.region, name, headers=headers, body=body)
     answer = json.loads(text or b"{}")
     if status >= 400:
         code = answer.get("__type", "InternalFailure").rpartition("#")[2]

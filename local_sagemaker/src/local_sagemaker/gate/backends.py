@@ -25,6 +25,20 @@ RESPONDERS = {
     "sagemaker": ("moto.sagemaker.responses", "SageMakerResponse", "api.sagemaker"),
     "sagemaker-metrics": ("moto.sagemakermetrics.responses", "SageMakerMetricsResponse", "metrics.sagemaker"),
 }
+# Where moto raises what it should answer, and what AWS answers: each has been seen, any other exception is a fault.
+MISTAKES = {
+    ("CompleteMultipartUpload", KeyError): ("NoSuchUpload", "The specified multipart upload does not exist.", 404),
+    ("CreateServiceLinkedRole", IndexError): ("InvalidInput", "AWSServiceName is not the name of a service.", 400),
+    ("DescribeDestinations", ValueError): ("InvalidParameterException", "The nextToken is not one of an answer.", 400),
+    ("GetQueryResults", KeyError): ("ResourceNotFoundException", "There is no query of this queryId.", 400),
+    ("ListPolicies", ValueError): ("ValidationError", "The Marker is not one of an answer.", 400),
+    ("ListRoles", ValueError): ("ValidationError", "The Marker is not one of an answer.", 400),
+    ("ListVirtualMFADevices", ValueError): ("ValidationError", "The Marker is not one of an answer.", 400),
+    ("PutDeliveryDestination", IndexError): ("ValidationException", "destinationResourceArn is not an ARN.", 400),
+    ("PutDeliveryDestination", TypeError): ("ValidationException", "The delivery destination needs an ARN.", 400),
+    ("PutDeliverySource", IndexError): ("ValidationException", "resourceArn is not an ARN.", 400),
+    ("StartQuery", TypeError): ("InvalidParameterException", "Name a log group to be queried.", 400),
+}
 # The headers that mean something to S3; all others stay outside.
 S3_HEADERS = ("x-amz-", "content-", "if-")
 S3_ALSO = ("range", "cache-control", "expires", "accept", "origin")
@@ -37,18 +51,31 @@ def _responder(service):
     return getattr(import_module(module), name).dispatch, host
 
 
-def call(service: str, key: str, region: str, *, headers: dict[str, str], body: bytes, path: str = "/") -> Answer:
+def call(
+    service: str, key: str, region: str, operation: str, *, headers: dict[str, str], body: bytes, path: str = "/"
+) -> Answer:
     """Run one call of a service whose calls are a POST: what it is stands in a header or in the body.
 
     `key` is the access key of the caller, by which STS and IAM know who asks.
     """
     dispatch, host = _responder(service)
     kept = {name: value for name, value in headers.items() if name in ("content-type", "x-amz-target")}
-    return _run(dispatch, "POST", f"{host}.{region}.amazonaws.com", path, "", kept, body, (key, region, service))
+    return _run(
+        dispatch, "POST", f"{host}.{region}.amazonaws.com", path, "", kept, body, (key, region, service), operation
+    )
 
 
 def call_s3(
-    key_id: str, region: str, *, method: str, bucket: str, key: str, query: dict, headers: dict, body: bytes
+    key_id: str,
+    region: str,
+    operation: str,
+    *,
+    method: str,
+    bucket: str,
+    key: str,
+    query: dict,
+    headers: dict,
+    body: bytes,
 ) -> Answer:
     """Run one call of S3 on a bucket and a key, whatever the path and the host looked like."""
     from moto.s3.responses import S3Response
@@ -63,10 +90,12 @@ def call_s3(
         if (name.startswith(S3_HEADERS) or name in S3_ALSO) and name not in S3_NEVER and name != "content-length"
     }
     dispatch = S3Response.key_dispatch if key else S3Response.bucket_dispatch
-    return _run(dispatch, method, f"s3.{region}.amazonaws.com", path, text, kept, body, (key_id, region, "s3"))
+    return _run(
+        dispatch, method, f"s3.{region}.amazonaws.com", path, text, kept, body, (key_id, region, "s3"), operation
+    )
 
 
-def _run(dispatch, method, host, path, query, headers, body, credential):
+def _run(dispatch, method, host, path, query, headers, body, credential, operation):
     key, region, service = credential
     scope = f"{key}/20260101/{region}/{service}/aws4_request"
     headers = headers | {
@@ -81,11 +110,12 @@ def _run(dispatch, method, host, path, query, headers, body, credential):
         status, found, content = error.code, dict(error.get_headers()), error.get_body()
     except NotImplementedError as error:  # "The simulate_custom_policy action has not been implemented"
         raise ApiError("ValidationException", f"{error}; use it on AWS.") from None
-    except Exception:
-        # moto reads what is well-formed; AWS refuses the rest, and so does this, with less to say about it.
-        log.exception("moto: %s %s", method, url[:200])
-        raise ApiError(
-            "InvalidRequest", "The request could not be understood; `local-sagemaker logs` shows why."
-        ) from None
+    except Exception as error:
+        mistake = MISTAKES.get((operation, type(error)))
+        if mistake:
+            raise ApiError(*mistake) from None
+        log.exception("moto: %s %s %s", operation, method, url[:200])
+        message = f"moto failed at {operation or 'the request'}; `local-sagemaker logs` shows why."
+        raise ApiError("InternalFailure", message, 500) from None
     content = content.encode() if isinstance(content, str) else content
     return status, {str(name): str(value) for name, value in dict(found).items()}, content

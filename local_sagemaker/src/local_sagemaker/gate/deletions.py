@@ -43,6 +43,7 @@ def _delete(call, request, pairs, quiet, key, region):
     return backends.call_s3(
         key,
         region,
+        "DeleteObjects",
         method="POST",
         bucket=call.bucket,
         key="",
