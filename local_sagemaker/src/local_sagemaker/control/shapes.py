@@ -68,6 +68,12 @@ def problems(value: Any, shape: Any, path: str = "") -> Iterator[str]:
     elif shape.type_name == "boolean":
         if not isinstance(value, bool):
             yield f"Value at '{path}' failed to satisfy constraint: Member must be a boolean"
+    elif shape.type_name == "timestamp":
+        if isinstance(value, bool) or not isinstance(value, (int, float, datetime)):
+            yield f"Value at '{path}' failed to satisfy constraint: Member must be a timestamp"
+    elif shape.type_name == "blob":
+        if not isinstance(value, (str, bytes)):
+            yield f"Value at '{path}' failed to satisfy constraint: Member must be a blob"
     elif shape.type_name in ("integer", "long", "float", "double"):
         kinds = (int,) if shape.type_name in ("integer", "long") else (int, float)
         if isinstance(value, bool) or not isinstance(value, kinds):
