@@ -10,13 +10,14 @@ ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_table_of_operations_is_todays():
-    spec = importlib.util.spec_from_file_location("operations_table", ROOT / "tools" / "operations_table.py")
+def test_the_tables_are_todays():
+    spec = importlib.util.spec_from_file_location("readme_tables", ROOT / "tools" / "readme_tables.py")
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    assert tool.with_table(README) == README, "run `python local_sagemaker/tools/operations_table.py`"
+    assert tool.with_tables(README) == README, "run `python local_sagemaker/tools/readme_tables.py`"
     assert "| training | real | CreateTrainingJob" in README
-    assert tool.with_table(README.replace("| training | real", "| training | refused")) == README
+    assert tool.with_tables(README.replace("| training | real", "| training | refused")) == README
+    assert tool.with_tables(README.replace("| departs: 20 seconds", "| follows")) == README
 
 
 def test_the_first_endpoint_answers(cloud):

@@ -73,6 +73,8 @@ def create_endpoint_config(cloud: "Cloud", request: Json) -> Json:
     names = [variant["VariantName"] for variant in [*request["ProductionVariants"], *shadows]]
     if len(set(names)) < len(names):
         raise ApiError("ValidationException", f"The variants need names of their own, not {', '.join(names)}.")
+    if shadows and (len(shadows), len(request["ProductionVariants"])) != (1, 1):
+        raise ApiError("ValidationException", "Shadow one variant by one: give one of each, or no shadow variants.")
     for part in [request, *request["ProductionVariants"], *shadows]:
         _refuse(part)
     for variant in [*request["ProductionVariants"], *shadows]:

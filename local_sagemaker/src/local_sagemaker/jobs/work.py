@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 FINISHED = ("Completed", "Failed", "Stopped")
+REASON = 1024  # characters of a FailureReason, SageMaker's own
 
 
 class Work:
@@ -116,7 +117,7 @@ class Work:
             logging.exception("%s %s", self.kind, self.name)
             status, fields = "Failed", {"FailureReason": f"InternalServerError: {error!r}"}
         if fields.get("FailureReason"):
-            fields["FailureReason"] = fields["FailureReason"][:1024]
+            fields["FailureReason"] = fields["FailureReason"][:REASON]
         shutil.rmtree(self.folder, ignore_errors=True)
         self.settle(status, **fields)
 

@@ -37,6 +37,8 @@ NOT_HERE = {
     "ModelPackageConfig": "register the model with CreateModelPackage",
 }
 
+LONGEST = 28 * 86400  # seconds that a training job may run
+
 
 def check(cloud: "Cloud", request: Json) -> None:
     """Refuse what AWS refuses and what is not simulated here; data is looked for by `channels.resolve`."""
@@ -110,6 +112,8 @@ def _check_program(cloud: "Cloud", request: Json) -> None:
 def _check_limits(request: Json) -> None:
     limits = request.get("StoppingCondition", {})
     longest = limits.get("MaxWaitTimeInSeconds")
+    if limits.get("MaxRuntimeInSeconds", 0) > LONGEST:
+        raise invalid(f"StoppingCondition.MaxRuntimeInSeconds is at most {LONGEST}, which is 28 days.")
     if request.get("EnableManagedSpotTraining"):
         if not longest or longest < limits.get("MaxRuntimeInSeconds", 86400):
             raise invalid("With EnableManagedSpotTraining, MaxWaitTimeInSeconds must be at least MaxRuntimeInSeconds.")

@@ -18,6 +18,7 @@ Json = dict[str, Any]
 
 LOGS = "/aws/sagemaker/TransformJobs"
 LARGEST = 6  # megabytes in one request, what the model servers here take
+AT_ONCE = 100  # megabytes in all requests at a time, SageMaker's own
 NOT_HERE = {
     "DataCaptureConfig": "read the job's input and output in S3",
     "ExperimentConfig": "leave it out",
@@ -56,6 +57,9 @@ class Transform(Work):
             raise invalid(f"SplitType {self.split} is not simulated here; use None or Line.")
         if self.request.get("MaxPayloadInMB", 0) > LARGEST:
             raise invalid(f"MaxPayloadInMB is at most {LARGEST} here.")
+        at_once = self.request.get("MaxConcurrentTransforms", 1) * (self.request.get("MaxPayloadInMB") or LARGEST)
+        if at_once > AT_ONCE:
+            raise invalid(f"MaxConcurrentTransforms * MaxPayloadInMB is at most {AT_ONCE}, not {at_once}.")
         if self.request.get("ModelClientConfig", {}).get("InvocationsTimeoutInSeconds", 0) > 60:
             raise invalid("ModelClientConfig.InvocationsTimeoutInSeconds is at most 60 here.")
         source = self.source["DataSource"]["S3DataSource"]
