@@ -81,7 +81,7 @@ class Entry:
 
     `family` is the module of `families` that knows how to use it, `task` what that is for: classify, detect, segment or
     pose. `size` is the side of its input in pixels; `mean` and `deviation` are those of the pixels that it was trained
-    on, from 0 to 255, red first.
+    on, from 0 to 255, red first; `not_gluoncvs` where GluonCV has another network of that name.
     """
 
     name: str
@@ -95,6 +95,7 @@ class Entry:
     build: str  # the module of `networks` that makes the network, and after a colon which one of those it makes
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
+    not_gluoncvs: bool = False
 
     @property
     def input_size(self) -> tuple[int, int]:
@@ -146,6 +147,7 @@ def entry(name: str) -> Entry:
         build=facts.get("build", f"gluon_zoo:{name.lower()}"),
         mean=tuple(facts.get("mean", MEAN)),
         deviation=tuple(facts.get("deviation", DEVIATION)),
+        not_gluoncvs=facts.get("not_gluoncvs", False),
     )
 
 

@@ -32,11 +32,17 @@ def attach_weights(model_store):
     def get_model_file(name, tag=None, root=ROOT):
         from gluon_lessons.zoo import catalogue, store
 
-        if name in catalogue.names() and not isinstance(tag, str):
+        known = name in catalogue.names() and not isinstance(tag, str)
+        if known and not catalogue.entry(name).not_gluoncvs:
             return str(store.obtain(name, folder_of(root))[0])
         try:
             return ask_old_host(name, tag, str(folder_of(root)))
         except (OSError, RuntimeError, LessonError) as error:
+            if known:
+                raise LessonError(
+                    f"The weights of {name} that can be had are for other layers than GluonCV's: "
+                    f"`gluoncv.model_zoo.get_model({name!r}, pretrained=True)` makes those."
+                ) from error
             raise LessonError(
                 f"The weights of {name} are not in the catalogue, and GluonCV's own host does not answer. "
                 "`gluon-lessons weights list` shows what can be had; pass pretrained_base=False to do without a base."
@@ -46,11 +52,15 @@ def attach_weights(model_store):
 
 
 def attach_names(model_zoo):
-    """Let GluonCV's `get_model` make the networks that only the catalogue has."""
+    """Let GluonCV's `get_model` make the networks that only the catalogue has, or has weights for."""
     from gluon_lessons.zoo import catalogue
 
     for name in catalogue.names():
-        model_zoo._models.setdefault(name, functools.partial(make, name))
+        theirs = model_zoo._models.get(name)
+        if theirs is None:
+            model_zoo._models[name] = functools.partial(make, name)
+        elif catalogue.entry(name).not_gluoncvs:
+            model_zoo._models[name] = functools.partial(make_instead, name, theirs)
 
 
 def attach_pictures(module):
@@ -101,6 +111,14 @@ def make(name, pretrained=False, classes=None, ctx=None, root=ROOT):
     if not hasattr(net, "classes"):
         net.classes = list(classes or entry.classes)
     return net
+
+
+def make_instead(name, theirs, pretrained=False, **options):
+    """The network of that name that weights can be had for, or GluonCV's own without weights."""
+    if pretrained and not isinstance(pretrained, str):
+        options.pop("pretrained_base", None)
+        return make(name, pretrained, **options)
+    return theirs(pretrained=pretrained, **options)
 
 
 def folder_of(root):

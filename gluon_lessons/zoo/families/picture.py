@@ -19,6 +19,8 @@ class Picture:
     `fit` is "stretch" (the whole photograph, its shape changed), "crop" (the short side to `short`, then the middle),
     "long" (the long side to that of `size`, each side a multiple of `stride` and 1) or "short" (the short side to
     `short`, but the long one to `longest` at most).
+
+    `as_torch` says that what is resized is rounded as torchvision does it: the sides down, and the shades not at all.
     """
 
     size: Size  # of the input
@@ -29,6 +31,7 @@ class Picture:
     interpolation: int | str = 1  # as OpenCV numbers them (0 nearest, 1 linear, 2 cubic, 3 area), or "best"
     stride: int = 8
     longest: int = 0
+    as_torch: bool = False
 
 
 def prepare(photo, wanted: Picture) -> tuple[np.ndarray, Size]:
@@ -40,6 +43,7 @@ def prepare(photo, wanted: Picture) -> tuple[np.ndarray, Size]:
     shorter_side = {"stretch": 2 * max(wanted.size), "long": max(wanted.size)}.get(wanted.fit)
     pixels, size = photos.read_sized(photo, shorter_side)
     height, width = resized_size(size, wanted)
+    pixels = pixels.astype(np.float32) if wanted.as_torch else pixels
     pixels = resize(pixels, height, width, _interpolation(pixels.shape, (height, width), wanted.interpolation))
     if wanted.fit == "crop":
         top, left = (height - wanted.size[0]) // 2, (width - wanted.size[1]) // 2
@@ -60,7 +64,7 @@ def resized_size(size: Size, wanted: Picture) -> Size:
         height, width = (wanted.short * side // min(size) for side in size)
     elif wanted.fit == "short":
         scale = min(wanted.short / min(size), wanted.longest / max(size))
-        height, width = (round(side * scale) for side in size)
+        height, width = (int(side * scale) if wanted.as_torch else round(side * scale) for side in size)
     else:
         scale = max(wanted.size) / max(size)
         height, width = (round((side * scale - 1) / wanted.stride) * wanted.stride + 1 for side in size)
