@@ -1,5 +1,6 @@
 """The exercises of lesson 02, dense layers."""
 
+import contextlib
 import itertools
 
 import numpy as np
@@ -19,6 +20,8 @@ def parameters_of_a_dense_layer(answer):
         pixels * neurons + neurons: "A colour photograph has three numbers per pixel.",
         3 * pixels * neurons + 3 * pixels: "There is a bias for each neuron, not for each input.",
         3 * pixels * neurons + 1: "Each neuron has a bias of its own, so there are 1000 of them.",
+        3 * pixels: "Those are the inputs of one neuron. Each of the 1000 neurons has a weight for every one of them.",
+        3 * pixels + 1: "That is one neuron. The layer has 1000 of them.",
         3 * pixels + neurons: "Every input meets every neuron: multiply the two, then add the biases.",
         3 * 224 * neurons + neurons: "224 by 224 pixels are 224 rows of 224.",
         3 * (pixels * neurons + neurons): "The colours share their neurons, so the biases are not counted three times.",
@@ -30,12 +33,13 @@ def parameters_of_a_dense_layer(answer):
 
 @exercise("Correct. Pictures in rows, one row of weights per neuron, and the turned matrix joins them.")
 def dense(function):
-    square = nd.array([[1, 2, 0], [0, 1, 3]]), nd.array([[1, 0, 2], [0, 1, 0], [3, 0, 1]]), nd.array([0, 10, 20])
+    square = nd.array([[1, 2, 0], [0, 1, 3]]), nd.array([[1, 0, 2], [0, -1, 0], [3, 0, 1]]), nd.array([0, -10, 20])
     wide = (
         nd.array([[1, 0, 2, 1], [0, 3, 0, 1]]),
-        nd.array([[1, 2, 0, 0], [0, 0, 1, 5], [1, 1, 1, 1]]),
-        nd.array([0, 0, 1]),
+        nd.array([[1, -2, 0, 0], [0, 0, -1, 5], [1, 1, 1, 1]]),
+        nd.array([0, 0, -7]),
     )
+    refilled = "reshape refills the matrix in reading order; to turn it on its side, write weight.T."
     for inputs, weight, bias in (square, wide):
         expected = (nd.dot(inputs, weight.T) + bias).asnumpy()
         answer = np.asarray(call(function, inputs, weight, bias))
@@ -46,18 +50,23 @@ def dense(function):
         if np.allclose(answer, nd.dot(inputs, weight.T).asnumpy(), atol=1e-4):
             return "The weighted sums are right; the bias is missing."
         if inputs is square[0] and np.allclose(answer, (nd.dot(inputs, weight) + bias).asnumpy(), atol=1e-4):
+            with contextlib.suppress(Mistake):
+                if np.shape(call(function, *wide)) == (2, 3):
+                    return refilled
             return "A square matrix hides the mistake: it multiplies by the columns of the weights, not by their rows."
+        if np.allclose(answer, np.maximum(expected, 0), atol=1e-4):
+            return "No activation here: nn.Dense gives negative scores too, unless you ask for ReLU."
         if not np.allclose(answer, expected, atol=1e-4):
             return "The shape is right, the scores are not: a row of inputs times a row of weights, plus its bias."
-    pictures = nd.arange(18).reshape((2, 3, 3))
+    pictures = nd.arange(45).reshape((5, 3, 3))
     weight, bias = nd.arange(36).reshape((4, 9)), nd.arange(4)
     try:
         answer = np.asarray(call(function, pictures, weight, bias))
     except Mistake:
         answer = np.empty(0)
-    expected = (nd.dot(pictures.reshape((2, 9)), weight.T) + bias).asnumpy()
+    expected = (nd.dot(pictures.reshape((5, 9)), weight.T) + bias).asnumpy()
     if answer.shape != expected.shape or not np.allclose(answer, expected, rtol=1e-4):
-        return "Rows of numbers work; pictures of shape (2, 3, 3) do not. Lay each into one row first."
+        return "Rows of numbers work; pictures of shape (5, 3, 3) do not. Lay each into one row first."
     return None
 
 
@@ -65,7 +74,12 @@ def dense(function):
 def softmax(function):
     scores = nd.array([[1, 2, 4], [0, 0, 3]])
     expected = nd.softmax(scores).asnumpy()
-    answer = np.asarray(call(function, scores))
+    try:
+        answer = np.asarray(call(function, scores))
+    except Mistake as mistake:
+        if "broadcast" in str(mistake):
+            return "The sum or the largest of each row has lost its axis, so that it does not fit: say keepdims=True."
+        raise
     if answer.shape != scores.shape:
         return f"Scores of shape {scores.shape} gave shares of shape {answer.shape}; there is one share per score."
     if np.allclose(answer, nd.exp(scores).asnumpy(), rtol=1e-3):
@@ -81,10 +95,15 @@ def softmax(function):
     if not np.allclose(answer, expected, atol=1e-3):
         return "The shape is right, the shares are not: nd.exp of a score, divided by the sum of its row."
     large = np.asarray(call(function, nd.array([[1000, 1001], [-1000, -1002]])))
+    if np.isfinite(large[0]).all() and not np.isfinite(large[1]).all():
+        return "One largest score for all rows leaves 0 / 0 in a row of smaller ones. Subtract each row's own."
     if not np.isfinite(large).all():
         return "Scores near 1000 give nan: e to the 1000 is too large for a float. Subtract the row's largest first."
     if not np.allclose(large, nd.softmax(nd.array([[0, 1], [2, 0]])).asnumpy(), atol=1e-3):
         return "With scores near 1000 the shares are wrong. Subtract each row's own largest score, with keepdims=True."
+    uneven = np.asarray(call(function, nd.array([[0, 0, 300], [300, 0, 0]])))
+    if not np.allclose(uneven, [[0, 0, 1], [1, 0, 0]], atol=1e-3):
+        return "One score of 300 beside two of 0 goes wrong. Subtract the largest of the row: no power is above 1 then."
     return None
 
 
@@ -107,10 +126,13 @@ def exactly_one(answer):
     answers = np.maximum(inside @ output[:-1] + output[-1], 0)  # (picture,)
     if np.allclose(answers, count == 1, atol=1e-3):
         return None
+    swapped = np.maximum(np.maximum(pixels @ hidden[:, 1:].T + hidden[:, 0], 0) @ output[1:] + output[0], 0)
+    if np.allclose(swapped, count == 1, atol=1e-3):
+        return "The weights are right, but the bias stands first. It comes last in each row."
     if np.allclose(answers, answers[0]):
         return f"Your network answers {answers[0]:g} to every picture. Is ReLU cutting everything off?"
     if len(hidden) == 1:
-        return "With one hidden neuron the answer only rises or only falls with the count. Add a second one."
+        return "One hidden neuron bends the answer once; up for one pixel and down for two takes a second one."
     if len(np.unique(hidden, axis=0)) == 1:
         return "All your hidden neurons are the same neuron. Give the second one a bias that lets it speak later."
     if np.allclose(answers, count >= 1, atol=1e-3):

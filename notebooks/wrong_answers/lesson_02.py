@@ -27,6 +27,21 @@ def overflows(scores):
 
 
 def one_maximum_for_all(scores):
+    powers = nd.exp(scores - scores.max())
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def less_the_mean(scores):
+    powers = nd.exp(scores - scores.mean(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def without_keepdims(scores):
+    powers = nd.exp(scores - scores.max(axis=1))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def small_numbers_added(scores):
     powers = nd.exp(scores - scores.max()) + 1e-30
     return powers / powers.sum(axis=1, keepdims=True)
 
@@ -47,6 +62,18 @@ def without_bias(inputs, weight, bias):
     return nd.dot(inputs.reshape((inputs.shape[0], -1)), weight.T)
 
 
+def refilled(inputs, weight, bias):
+    return nd.dot(inputs, weight.reshape((inputs.shape[1], -1))) + bias
+
+
+def with_relu(inputs, weight, bias):
+    return nd.relu(nd.dot(inputs.reshape((inputs.shape[0], -1)), weight.T) + bias)
+
+
+def two_pictures_only(inputs, weight, bias):
+    return nd.dot(inputs.reshape((2, -1)), weight.T) + bias
+
+
 def bias_twice(inputs, weight, bias):
     return nd.dot(inputs.reshape((inputs.shape[0], -1)), weight.T) + 2 * bias
 
@@ -58,6 +85,9 @@ WRONG_ANSWERS = {
         (on_its_side, "lies on its side"),
         (without_bias, "bias is missing"),
         (bias_twice, "the scores are not"),
+        (refilled, "weight.T"),
+        (with_relu, "No activation"),
+        (two_pictures_only, "one row first"),
         (lambda inputs, weight, bias: inputs[:, :2], "gave an answer of shape"),
     ],
     "parameters_of_a_dense_layer": [
@@ -66,6 +96,8 @@ WRONG_ANSWERS = {
         (224 * 224 * 1000 + 1000, "three numbers per pixel."),
         (3 * 224 * 224 * 1000 + 3 * 224 * 224, "not for each input"),
         (3 * 224 * 224 + 1000, "meets every neuron"),
+        (3 * 224 * 224, "inputs of one neuron"),
+        (3 * 224 * 224 + 1, "one neuron"),
         (3 * 224 * 1000 + 1000, "224 rows of 224"),
         (1000, "Count the inputs, then"),
         ("150529000", "whole number"),
@@ -77,12 +109,16 @@ WRONG_ANSWERS = {
         (without_powers, "nd.exp"),
         (nd.sigmoid, "That is the sigmoid"),
         (overflows, "give nan"),
-        (one_maximum_for_all, "own largest score"),
+        (one_maximum_for_all, "0 / 0"),
+        (small_numbers_added, "own largest score"),
+        (less_the_mean, "One score of 300"),
+        (without_keepdims, "keepdims"),
         (lambda scores: nd.exp(scores).sum(axis=1), "one share per score"),
         (lambda scores: nd.softmax(2 * scores), "the shares are not"),
     ],
     "exactly_one": [
-        (([[1, 1, 1, 0]], [1, 0]), "one hidden neuron"),
+        (([[1, 1, 1, 0]], [1, 0]), "One hidden neuron"),
+        (([[0, 1, 1, 1], [-1, 1, 1, 1]], [0, 1, -2]), "bias stands first"),
         (([[1, 1, 1, 0], [1, 1, 1, 0]], [1, -2, 0]), "every picture"),
         (([[1, 1, 1, 0], [1, 1, 1, 0]], [2, -1, 0]), "same neuron"),
         (([[1, 1, 1, 0], [1, 1, 1, -1]], [1, -1, 0]), "at least one pixel"),
