@@ -186,7 +186,9 @@ def test_the_comparison_rejects_a_changed_output(tmp_path):
     cell = new_code_cell("print(6 * 7)", execution_count=1, outputs=[new_output("stream", name="stdout", text="42\n")])
     notebook = notebooks.normalise(new_notebook(cells=[cell]))
     nbformat.write(notebook, tmp_path / "right.ipynb")
-    assert nbval(tmp_path).returncode == 0
     notebook.cells[0].outputs[0].text = "43\n"
     nbformat.write(notebook, tmp_path / "wrong.ipynb")
-    assert nbval(tmp_path).returncode == 1
+    done = nbval(tmp_path)
+    assert done.returncode == 1
+    assert "1 failed, 1 passed" in done.stdout
+    assert "FAILED wrong.ipynb::Cell 0" in done.stdout

@@ -49,3 +49,13 @@ def test_what_the_lessons_need_comes_by_package_name():
 
 def test_a_name_may_be_in_capitals():
     assert catalogue.entry("ResNet50_v1") == catalogue.entry("resnet50_v1")
+
+
+def test_an_address_is_whole_or_begins_with_a_known_host(monkeypatch):
+    facts = {"kind": "url", "reader": "mxnet_params", "sha256": "0" * 64}
+    monkeypatch.delenv("MXNET_GLUON_REPO", raising=False)
+    for given, whole in (
+        ("timm:x.pth", catalogue._data()["hosts"]["timm"] + "x.pth"),
+        ("https://example.org/x.params", "https://example.org/x.params"),
+    ):
+        assert catalogue._source(facts | {"address": given}, {"licence": "MIT"}).address == whole

@@ -155,7 +155,7 @@ def _source(facts: dict, network: dict) -> Source:
     facts = {"licence": network["licence"], "published": network.get("published")} | facts
     if facts["published"]:
         facts["published"] = Published(*facts["published"])
-    if "address" in facts:
+    if "address" in facts and "://" not in facts["address"]:
         host, _, path = facts["address"].partition(":")
         facts["address"] = _host(host) + path
     return Source(**facts)
