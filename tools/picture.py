@@ -1,4 +1,4 @@
-"""The sketch pad: draws the README's picture, what networks see in two photographs, without the photographs.
+"""Draw the README's picture: what networks see in two photographs, without the photographs.
 
     python tools/picture.py      writes data/seen.png and prints its alt text
 
