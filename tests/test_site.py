@@ -156,6 +156,12 @@ def test_a_formula_in_an_output_is_made_one():
     assert mathml.in_html(r'<p>so <span class="math">\(n^2\)</span></p>').startswith("<p>so <math ")
 
 
+def test_a_formula_in_a_summary_is_made_one_and_prices_are_left():
+    made = mathml.in_summaries("costs $2 and $x$\n<summary>Is $x^2$ 4 for $5 ?</summary>")
+    assert made.startswith("costs $2 and $x$\n<summary>Is <math ")
+    assert made.endswith("</math> 4 for $5 ?</summary>")
+
+
 def test_a_quiz_unfolds_its_answers(pages):
     choices = page_of(pages, PATHS[0]).select("article .text_html details")
     assert len(choices) >= 6

@@ -122,7 +122,7 @@ def gather(pages):
                 elif "text/html" in output.get("data", {}):
                     output.data["text/html"] = mathml.in_html(output.data["text/html"])
             if cell.cell_type == "markdown":
-                cell.source = relink(cell.source, path.parent, brought)
+                cell.source = mathml.in_summaries(relink(cell.source, path.parent, brought))
         nbformat.write(notebook, pages / path.name)
     (pages / LANDING).write_bytes(landing_picture()[0])
     front = front_page(relink((ROOT / "README.md").read_text(encoding="utf-8"), ROOT, brought))
