@@ -63,9 +63,9 @@ def test_the_page_escapes_what_it_shows(question):
     assert page.count("<details>") == 2
 
 
-@pytest.mark.parametrize("number", [0, -1, 6, "1", None, 1.5])
+@pytest.mark.parametrize("number", [0, -1, 7, "1", None, 1.5])
 def test_a_question_that_is_not_there_is_refused(number):
-    with pytest.raises(LessonError, match="Lesson 01 has the questions 1 to 5, and no question "):
+    with pytest.raises(LessonError, match="Lesson 01 has the questions 1 to 6, and no question "):
         quiz.ask("01", number)
 
 

@@ -7,13 +7,16 @@ from gluon_lessons.course.check import call, exercise
 
 
 def _scene():
-    """Return two photographs of 20 pixels: one pixel gets brighter, four get darker, five are noisy."""
+    """Return two photographs of 20 pixels, of which six change: one gets brighter, five darker; six more are noisy."""
     before = np.full((4, 5, 3), 120, dtype="uint8")
+    before[3, 0] = 250
     after = before.copy()
     after[0] -= 2
     after[0, 0, :2] = 200
     after[1, 1] = 20
+    after[2, 0] += 20  # in each colour, so that only their sum is large
     after[2, 2, 2] = 90
+    after[3, 0] = 0  # so much that a byte wraps around to 6
     after[3, 3] = 60
     after[3, 4, 0] = 60
     return before, after
@@ -22,18 +25,18 @@ def _scene():
 @exercise("Correct. It counts pixels, and the noise of a camera no longer counts as motion.")
 def moved(function):
     before, after = _scene()
-    answer = float(call(function, before, after, 25))
+    answer = _number(call(function, before, after, 25))
     change = after.astype(int) - before  # (height, width, channel)
     wrapped = after - before
-    if np.isclose(answer, 5 / 20):
-        if not np.isclose(float(call(function, after, before, 25)), 5 / 20):
+    if np.isclose(answer, 6 / 20):
+        if not np.isclose(_number(call(function, after, before, 25)), 6 / 20):
             return "Right this way round; with the two photographs exchanged it answers something else."
-        if not np.allclose([float(call(function, before, after, least)) for least in (29, 30)], [5 / 20, 4 / 20]):
+        if not np.allclose([_number(call(function, before, after, least)) for least in (29, 30)], [6 / 20, 5 / 20]):
             return "Use the `least` that is handed in: more than that is a change, exactly that is none."
         return None
     mistakes = [
-        (5, "That is a number of pixels. Return their share, between 0 and 1: `mean` instead of `sum`."),
-        (100 * 5 / 20, "That is in percent. Return a share between 0 and 1."),
+        (6, "That is a number of pixels. Return their share, between 0 and 1: `mean` instead of `sum`."),
+        (100 * 6 / 20, "That is in percent. Return a share between 0 and 1."),
         ((wrapped > 25).mean(), "Bytes wrap around: 118 - 120 is 254 in uint8. Widen both before you subtract."),
         ((wrapped > 25).any(axis=2).mean(), "Bytes wrap around: widen both photographs before you subtract."),
         ((change > 25).mean(), "What got darker has changed, too. And count pixels, not colours."),
@@ -45,10 +48,20 @@ def moved(function):
         ),
         ((abs(change.mean(axis=2)) > 25).mean(), "A mean over the colours hides a change of one; look at the largest."),
     ]
+    mistakes += [
+        (
+            (abs(change).sum(axis=2) > 25).mean(),
+            "20 more in each colour is no change of more than 25: take the largest.",
+        ),
+        (
+            (abs(wrapped.astype("int8").astype(int)).max(axis=2) > 25).mean(),
+            "From 250 to 0 is missed: int8 is too small.",
+        ),
+    ]
     for share, hint in mistakes:
         if np.isclose(answer, share):
             return hint
-    return f"Of 20 pixels 5 have changed by more than 25, which is a share of 0.25; yours says {answer:.4g}."
+    return f"Of 20 pixels 6 have changed by more than 25, which is a share of 0.3; yours says {answer:.4g}."
 
 
 @exercise("Correct. One number per channel, stretched over batch, rows and columns.")
@@ -57,7 +70,10 @@ def normalise(function):
     mean, spread = (0.1, 0.5, 0.9), (0.5, 1.0, 2.0)
     columns = [np.reshape(numbers, (1, 3, 1, 1)) for numbers in (mean, spread)]
     expected = (batch.asnumpy() - columns[0]) / columns[1]
+    given = batch.asnumpy()
     answer = _numpy(call(function, batch, mean, spread))
+    if not np.array_equal(batch.asnumpy(), given):
+        return "Your function changes the batch that it was given: write batch - ..., which makes a new one, not -="
     if answer.shape != batch.shape:
         return f"The shape changed from {batch.shape} to {answer.shape}; normalising changes numbers only."
     if np.allclose(answer, (batch.asnumpy() - np.array(mean)) / np.array(spread), atol=1e-5):
@@ -77,7 +93,12 @@ def paint(function):
     palette = np.array([[250, 250, 250], [10, 20, 10], [200, 60, 40], [60, 90, 200]], dtype="uint8")
     differences = photo[:, :, None].astype(float) - palette  # (height, width, colour, channel)
     squared = (differences**2).sum(axis=3)  # (height, width, colour)
-    wrapped = ((photo[:, :, None] - palette) ** 2).sum(axis=3)
+    in_bytes = photo[:, :, None] - palette
+    wrapped = [
+        (in_bytes**2).sum(axis=3).argmin(axis=2),
+        (in_bytes**2).sum(axis=3, dtype="uint8").argmin(axis=2),  # as MXNet adds up
+        (in_bytes.astype(float) ** 2).sum(axis=3).argmin(axis=2),
+    ]
     answer = _numpy(call(function, photo, palette))
     if answer.shape == squared.shape:
         return "That is the table of distances, one per pixel and colour. Which is the smallest: argmin(axis=2)?"
@@ -89,7 +110,10 @@ def paint(function):
         return None
     mistakes = [
         (squared.argmax(axis=2), "Those are the colours that are farthest away: argmin, not argmax."),
-        (wrapped.argmin(axis=2), "Bytes wrap around: make float32 of photograph and palette before you subtract."),
+        *(
+            (places, "Bytes wrap around: make float32 of photograph and palette before you subtract.")
+            for places in wrapped
+        ),
         (
             abs(differences).sum(axis=3).argmin(axis=2),
             "You added up absolute differences; the exercise asks for squares.",
@@ -116,6 +140,8 @@ def contact_sheet(function):
     answer = _numpy(call(function, batch, 3))
     if answer.shape == (3, 8, 15):
         return "The channels come first; a picture to look at is (height, width, channel)."
+    if answer.shape == (10, 12, 3):
+        return "Height and width are exchanged: a picture of 4 rows by 5 columns adds 4 to the height of the sheet."
     if answer.shape == (12, 10, 3):
         return "With columns=3, six pictures make two rows of three; yours are three rows of two."
     if answer.shape != expected.shape:
@@ -147,3 +173,7 @@ def tiles_in(batch, columns):
 
 def _numpy(answer):
     return answer.asnumpy() if hasattr(answer, "asnumpy") else np.asarray(answer)
+
+
+def _number(answer):
+    return float(answer.asscalar() if hasattr(answer, "asscalar") else answer)
