@@ -1,68 +1,104 @@
 """What learners answer in lesson 05, and the part of the hint that each mistake must get."""
 
+import tempfile
+from pathlib import Path
+
 import mxnet as mx
+from mxnet import nd
 from mxnet.gluon import nn
 
 
-def with_the_input(net, batch):
-    shapes = [batch.shape]
-    for layer in net:
-        batch = layer(batch)
-        shapes.append(batch.shape)
-    return shapes
+def stack(*layers):
+    net = nn.HybridSequential()
+    net.add(*layers)
+    return net
 
 
-def before_each_layer(net, batch):
-    shapes = []
-    for layer in net:
-        shapes.append(batch.shape)
-        batch = layer(batch)
-    return shapes
+def convolution(channels, activation="relu"):
+    return nn.Conv2D(channels, kernel_size=3, padding=1, activation=activation)
 
 
-def arrays(net, batch):
-    outputs = []
-    for layer in net:
-        batch = layer(batch)
-        outputs.append(batch)
-    return outputs
+def names_of(net):
+    for place, layer in enumerate(net):
+        for parameter in layer.collect_params().values():
+            yield f"{place}.{parameter.name.rpartition('_')[2]}", parameter
 
 
-def last_only(net, batch):
-    return [net(batch).shape]
-
-
-def head(net, classes, *, initialize="head", freeze="body", keep=-1):
+def copy_of(net):
     result = nn.HybridSequential()
-    result.add(*net[:keep], nn.Dense(classes))
-    if initialize == "head":
-        result[-1].initialize(mx.init.Xavier())
-    if initialize == "all":
-        result.initialize(mx.init.Xavier(), force_reinit=True)
-    frozen = {"body": result[:-1], "all": result, "nothing": nn.HybridSequential()}[freeze]
-    frozen.collect_params().setattr("grad_req", "null")
+    result.add(nn.Conv2D(6, kernel_size=5, padding=2, activation="relu"), nn.MaxPool2D(2))
+    result.add(nn.Conv2D(16, kernel_size=5, activation="relu"), nn.MaxPool2D(2), nn.Flatten())
+    result.add(nn.Dense(120, activation="relu"), nn.Dense(84, activation="relu"), nn.Dense(10))
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(Path(folder) / "copy.params")
+        net.save_parameters(file)
+        result.load_parameters(file)
     return result
 
 
+def scaled(net, weight=1 / 255, bias=1.0):
+    net[0].weight.set_data(net[0].weight.data() * weight)
+    net[0].bias.set_data(net[0].bias.data() * bias)
+    return net
+
+
+def shared(net):
+    return scaled(stack(*net))
+
+
+def one_layer_more(net):
+    first = nn.Conv2D(1, kernel_size=1)
+    first.initialize(mx.init.Constant(1 / 255))
+    return stack(first, *copy_of(net))
+
+
 WRONG_ANSWERS = {
-    "second_convolution": [
-        (16 * 6 * 5 * 5, "also has a bias"),
-        (16 * 5 * 5 + 16, "all 6 channels that it reads, not through one"),
-        (16 * 6 * 5 * 5 + 6, "not for each one that is read"),
-        (10, "Count one kernel first"),
+    "size_of_the_pictures": [
+        (10, "That is the last map"),
+        (20, "before the second pooling"),
+        (24, "after the first pooling"),
+        (40, "takes away 4"),
+        (52, "keeps the size"),
+        (50, "Which is the smallest"),
+        (40.0, "takes away 4"),
+        (1600, "Walk back"),
     ],
-    "shapes_of": [
-        (with_the_input, "before any layer"),
-        (before_each_layer, "that enter each layer"),
-        (arrays, "the arrays themselves"),
-        (last_only, "Only the last shape"),
+    "small_network": [
+        (lambda: nn.Dense(5), "Return a network"),
+        (lambda: stack(convolution(8), nn.GlobalAvgPool2D(), nn.Dense(5)), "three at least"),
+        (lambda: stack(convolution(8), convolution(8), convolution(8), nn.GlobalAvgPool2D(), nn.Dense(10)), "(2, 5)"),
+        (lambda: stack(convolution(8), convolution(8), convolution(8)), "(2, 5)"),
+        (
+            lambda: stack(*[convolution(8, None) for _ in range(3)], nn.GlobalAvgPool2D(), nn.Dense(5)),
+            "without an activation",
+        ),
+        (
+            lambda: stack(*[convolution(8) for _ in range(3)], nn.GlobalAvgPool2D(), nn.Dense(5, activation="relu")),
+            "no activation behind it",
+        ),
+        (lambda: stack(convolution(8), convolution(8), convolution(8), nn.Dense(5)), "of them in layer 3, a Dense"),
+        (lambda: stack(nn.Dense(8), convolution(8), nn.Dense(5)), "do not pass"),
     ],
-    "replace_head": [
-        (lambda net, classes: head(net, classes, initialize="nothing"), "no numbers yet"),
-        (lambda net, classes: head(net, classes, initialize="all"), "forgotten what it knew"),
-        (lambda net, classes: head(net, classes, freeze="nothing"), "can still learn"),
-        (lambda net, classes: head(net, classes, freeze="all"), "frozen as well"),
-        (lambda net, classes: head(net, classes, keep=None), "behind the old last one"),
-        (lambda net, classes: net, "should give (2, 7)"),
+    "not_in_the_file": [
+        (lambda net, file: [name for name, _ in names_of(net) if name not in nd.load(file)], "the shapes differ"),
+        (lambda net, file: [p.name for p in net.collect_params().values() if p.name not in nd.load(file)], "position"),
+        (
+            lambda net, file: (
+                [n for n, v in nd.load(file).items() if dict(names_of(net)).get(n, v).shape != v.shape]
+                + [n for n in nd.load(file) if n not in dict(names_of(net))]
+            ),
+            "The other way round",
+        ),
+        (lambda net, file: len(nd.load(file)), "Return a list"),
+        (lambda net, file: [], "the shapes differ"),
+    ],
+    "for_bytes": [
+        (lambda net: net, "the old network itself"),
+        (shared, "has changed"),
+        (one_layer_more, "instead of adding layers"),
+        (copy_of, "nothing has been divided"),
+        (lambda net: scaled(copy_of(net), bias=1 / 255), "must stay as it was"),
+        (lambda net: scaled(copy_of(net), weight=255), "smaller, not larger"),
+        (lambda net: net[0], "Return a network"),
     ],
 }
