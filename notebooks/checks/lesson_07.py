@@ -9,21 +9,33 @@ from mxnet.gluon import nn
 from gluon_lessons.course.check import call, exercise
 
 
-@exercise("Correct. Every weight works once at every place.")
-def multiplications(function):
-    answer = call(function, 3, 16, 5, 20, 30)
-    weights, places = 3 * 16 * 25, 20 * 30
+@exercise("Correct. Times add up, so the slow steps that stay decide.")
+def speedup(function):
+    shares, faster = {"conv": 0.5, "clip": 0.3, "norm": 0.15, "other": 0.05}, {"clip": 3, "norm": 10}
+    answer = call(function, dict(shares), dict(faster))
+    left = 0.5 + 0.3 / 3 + 0.15 / 10 + 0.05
     hints = {
-        weights: "That is what it holds. Each weight works again at every place of the map that is written.",
-        16 * 25 * places: "Each kernel reaches through all channels that are read.",
-        3 * 25 * places: "There is a kernel for each channel that is written.",
-        3 * 16 * 5 * places: "The kernel has a height and a width: kernel times kernel weights.",
-        3 * 16 * places: "That is a 1 by 1 kernel; this one has kernel times kernel weights.",
-        weights + places: "Each weight works at each place: multiply the two instead of adding them.",
+        left: "That is the share of the time that is left. How many times as fast is the whole then?",
+        1 / (0.3 / 3 + 0.15 / 10): "Kinds that are not named stay as they are, and their time counts, too.",
+        (3 + 10) / 2: "Factors cannot be averaged. Add up the times that are left.",
+        (1 + 3 + 10 + 1) / 4: "Factors cannot be averaged. Add up the times that are left.",
+        0.5
+        + 0.3 * 3
+        + 0.15 * 10
+        + 0.05: "Factors cannot be averaged, not even by share. Divide each share by its factor.",
+        3 * 10: "Each factor holds for its own share of the time only.",
+        0.3 * 3 + 0.15 * 10: "Divide each share by its factor, and keep the kinds that are not named.",
     }
-    if answer == weights * places:
-        return None
-    return hints.get(answer, f"For 3 in, 16 out, kernel 5, a map of 20 by 30 it should be 720,000; yours is {answer}.")
+    for wrong, hint in hints.items():
+        if np.isclose(answer, wrong):
+            return hint
+    if not np.isclose(answer, 1 / left):
+        return f"For the shares {shares} and the factors {faster} it should be {1 / left:.3f}; yours is {answer}."
+    if not np.isclose(call(function, {"conv": 2, "clip": 6}, {"clip": 3}), 2):
+        return "It is right for shares that add up to 1. Let it take milliseconds, too: the old sum over the new one."
+    if not np.isclose(call(function, {"conv": 1.0}, {"clip": 3}), 1):
+        return "A kind that becomes faster need not occur in this network; then nothing changes."
+    return None
 
 
 @exercise("Correct. Count before and after a rewrite, and you see what it did.")
@@ -76,3 +88,31 @@ def by_channel(function):
     if not np.allclose(answer, rounded(largest / 127)):
         return "The shape is right, the numbers are not: for each kernel, the largest absolute weight is 127 steps."
     return None
+
+
+@exercise("Correct. All 256 steps lie where the numbers are.")
+def through_uint8(function):
+    values, low, high = np.array([-1.0, -0.5, 0.011, 1.3, 2.0, 2.9, 3.5]), -0.5, 3.0
+    step = (high - low) / 255
+    steps = np.round((values - low) / step)
+    answer = np.asarray(call(function, values.copy(), low, high))
+    if answer.shape != values.shape:
+        return f"Values of shape {values.shape} came back with shape {answer.shape}."
+    if np.allclose(answer, low + np.clip(steps, 0, 255) * step):
+        return None
+    if np.allclose(answer, np.clip(steps, 0, 255)):
+        return "These are the steps. Go back: low, and the steps times their size."
+    if np.allclose(answer, np.clip(steps, 0, 255) * step):
+        return "Step 0 stands for low: add low again on the way back."
+    if np.allclose(answer, low + steps * step):
+        return "There are no steps below 0 or above 255: np.clip the steps."
+    if np.allclose(answer, np.clip(values, low, high)):
+        return "Nothing has been rounded. Count the steps from low, and round that."
+    wide = (high - low) / 256
+    if np.allclose(answer, low + np.clip(np.round((values - low) / wide), 0, 255) * wide):
+        return "From step 0 to step 255 there are 255 steps, not 256."
+    if np.allclose(answer, low + np.clip(np.trunc((values - low) / step), 0, 255) * step):
+        return "The decimals were cut off. np.round goes to the nearest step."
+    if np.allclose(answer, np.clip(np.round(values / step), 0, 255) * step):
+        return "The steps are counted from 0. Count them from low."
+    return f"The value {values[3]} should become {low + steps[3] * step:.4f}; yours becomes {answer[3]:.4f}."

@@ -21,15 +21,35 @@ def rounded(axis=(1, 2, 3), size=np.abs, into_steps=np.round, back=True):
     return by_channel
 
 
+def left(shares, faster):
+    return sum(share / faster.get(kind, 1) for kind, share in shares.items())
+
+
+def only_what_occurs(shares, faster):
+    return sum(shares.values()) / (left(shares, faster) - sum(0.1 for kind in faster if kind not in shares))
+
+
+def uint8(count=255, into_steps=np.round, cut=lambda steps: np.clip(steps, 0, 255), back=None, shape=np.asarray):
+    def through_uint8(values, low, high):
+        step = (high - low) / count
+        steps = cut(into_steps((values - low) / step))
+        return shape(low + steps * step if back is None else back(steps, low, step))
+
+    return through_uint8
+
+
 WRONG_ANSWERS = {
-    "multiplications": [
-        (lambda i, o, k, h, w: i * o * k * k, "what it holds"),
-        (lambda i, o, k, h, w: o * k * k * h * w, "all channels that are read"),
-        (lambda i, o, k, h, w: i * k * k * h * w, "each channel that is written"),
-        (lambda i, o, k, h, w: i * o * k * h * w, "height and a width"),
-        (lambda i, o, k, h, w: i * o * h * w, "1 by 1"),
-        (lambda i, o, k, h, w: i * o * k * k + h * w, "instead of adding"),
-        (lambda i, o, k, h, w: i * o * k * k * (h - k + 1) * (w - k + 1), "it should be 720,000"),
+    "speedup": [
+        (lambda shares, faster: left(shares, faster), "share of the time that is left"),
+        (lambda shares, faster: 1 / sum(shares[kind] / faster[kind] for kind in faster), "not named stay"),
+        (lambda shares, faster: np.mean(list(faster.values())), "cannot be averaged"),
+        (lambda shares, faster: np.mean([faster.get(kind, 1) for kind in shares]), "cannot be averaged"),
+        (lambda shares, faster: sum(shares[kind] * faster.get(kind, 1) for kind in shares), "not even by share"),
+        (lambda shares, faster: np.prod(list(faster.values())), "its own share"),
+        (lambda shares, faster: sum(shares[kind] * faster[kind] for kind in faster), "Divide each share"),
+        (lambda shares, faster: 1, "it should be 1.504"),
+        (lambda shares, faster: 1 / left(shares, faster), "milliseconds"),
+        (only_what_occurs, "need not occur"),
     ],
     "count_operations": [
         (lambda symbol: len(operations(symbol)), "One number"),
@@ -49,5 +69,16 @@ WRONG_ANSWERS = {
         (rounded(size=np.asarray), "may be negative"),
         (rounded(into_steps=np.trunc), "cut off"),
         (lambda weights: rounded()(weights) * 2, "the numbers are not"),
+    ],
+    "through_uint8": [
+        (uint8(shape=lambda values: values[:2]), "came back with shape"),
+        (uint8(back=lambda steps, low, step: steps), "These are the steps"),
+        (uint8(back=lambda steps, low, step: steps * step), "add low again"),
+        (uint8(cut=lambda steps: steps), "no steps below 0"),
+        (lambda values, low, high: np.clip(values, low, high), "Nothing has been rounded"),
+        (uint8(count=256), "not 256"),
+        (uint8(into_steps=np.trunc), "cut off"),
+        (lambda values, low, high: np.clip(np.round(values / (3.5 / 255)), 0, 255) * (3.5 / 255), "from low"),
+        (lambda values, low, high: values * 2, "should become"),
     ],
 }
