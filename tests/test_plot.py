@@ -359,6 +359,7 @@ def test_boxes_surround_what_they_name_in_one_colour_per_class():
     assert rectangles(axis) == [(5, 6, 25, 25), (20, 8, 30, 20), (1, 2, 2, 2)]
     assert not any(patch.get_fill() for patch in axis.patches)
     assert drawn_texts(axis) == ["cat 0.90", "dog 0.80", "cat 0.76"]
+    assert [text.get_position() for text in axis.texts] == [(5, 6), (20, 8), (1, 2)], "at the corner of its box"
     colours = [mpl.colors.to_hex(patch.get_edgecolor()).upper() for patch in axis.patches]
     assert colours == [plot.COLOURS[0], plot.COLOURS[1], plot.COLOURS[0]]
     assert axis.get_title() == "Pets" and not axis.axison

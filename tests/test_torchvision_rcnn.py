@@ -220,7 +220,7 @@ def test_gluoncv_makes_it_by_name_with_weights_and_its_own_without(state, tmp_pa
 def test_where_nothing_is_found_the_results_are_empty(small):
     empty = mx.nd.full((1, 100, 1), -1), mx.nd.full((1, 100, 1), -1), mx.nd.full((1, 100, 4), -1)
     outputs = [output[0] for output in (*empty, mx.nd.zeros((1, 100, 28, 28)))]
-    result = families.of(small.entry).decode(outputs, small, (320, 320), (400, 500))
+    result = families.of(small.entry).decode(outputs, small, (320, 320), (400, 500), threshold=0.5, overlap=None)
     assert result["boxes"].shape == (0, 4) and result["masks"].shape == (0, 400, 500)
     size = (64, 64)
     nothing = rcnn.detections(np.zeros((3, 80)), np.zeros((3, 80, 4)), np.zeros((3, 4)), size, mx.cpu())

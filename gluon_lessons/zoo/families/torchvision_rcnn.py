@@ -18,7 +18,7 @@ class TorchvisionRCNN(FasterRCNN):
         size = entry.input_size
         return Picture(size, entry.mean, entry.deviation, fit="short", short=min(size), longest=LONGEST, as_torch=True)
 
-    def decode(self, outputs, network, seen, size, *, threshold: float = 0.5, overlap: float | None = None):
+    def decode(self, outputs, network, seen, size, *, threshold: float, overlap: float | None):
         result = super().decode(outputs, network, seen, size, threshold=threshold, overlap=overlap)
         if len(outputs) == 3:
             return result
