@@ -1,116 +1,139 @@
 """What learners answer in lesson 04, and the part of the hint that each mistake must get."""
 
-import math
-
+import numpy as np
 from mxnet import nd
 
 
-def cut(batch, window):
-    pictures, channels, height, width = batch.shape
-    return batch.reshape((pictures, channels, height // window, window, width // window, window))
+def left_over(size, window, stride, padding):
+    return (size + 2 * padding - window) % stride
 
 
-def means(batch, window):
-    return cut(batch, window).mean(axis=(3, 5))
+def how_many_windows(size, window, stride, padding):
+    return (size + 2 * padding - window) // stride + 1
 
 
-def first_of_each(batch, window):
-    return batch[:, :, ::window, ::window]
+def with_padding_counted(size, window, stride, padding):
+    starts = range(0, size + 2 * padding - window + 1, stride)
+    return size + 2 * padding - len({place for start in starts for place in range(start, start + window)})
 
 
-def windows_the_wrong_way_round(batch, window):
-    pictures, channels, height, width = batch.shape
-    return batch.reshape((pictures, channels, window, height // window, window, width // window)).max(axis=(2, 4))
+def without_padding(size, window, stride, padding):
+    starts = range(0, size - window + 1, stride)
+    return size - len({place for start in starts for place in range(start, start + window)})
 
 
-def over_the_windows(batch, window):
-    return cut(batch, window).max(axis=(2, 4))
+def one_window_short(size, window, stride, padding):
+    starts = range(-padding, size + padding - window, stride)
+    return size - len({place for start in starts for place in range(start, start + window)} & set(range(size)))
 
 
-def everything_at_once(batch, window):
-    return batch.max(axis=(2, 3))
+def gaps_only(size, window, stride, padding):
+    windows = (size + 2 * padding - window) // stride + 1
+    return (windows - 1) * max(stride - window, 0)
 
 
-def always_two(batch, window):
-    return cut(batch, 2).max(axis=(3, 5)) if batch.shape[3] % 2 == 0 else batch[:, :, :2, :3]
+def after_the_last_window(size, window, stride, padding):
+    starts = range(-padding, size + padding - window + 1, stride)
+    return max(size - (starts[-1] + window), 0)
 
 
-def overlapping(batch, window):
-    return nd.Pooling(batch, kernel=(window, window), pool_type="max")
+def plain(maps, sizes):
+    return maps.mean(axis=(2, 3))
 
 
-def adds_kernels(layers):
-    return sum(kernel for kernel, stride in layers)
+def own_sums(maps, sizes, divide=lambda high, wide: 1):
+    means = [
+        one[:, :high, :wide].sum(axis=(1, 2)) / divide(high, wide)
+        for one, (high, wide) in zip(maps.asnumpy(), sizes.asnumpy().astype(int), strict=True)
+    ]
+    return nd.array(np.array(means))
 
 
-def multiplies_kernels(layers):
-    return math.prod(kernel for kernel, stride in layers)
+def own_sums_over_all(maps, sizes):
+    return own_sums(maps, sizes, lambda high, wide: maps.shape[2] * maps.shape[3])
 
 
-def forgets_strides(layers):
-    return 1 + sum(kernel - 1 for kernel, stride in layers)
+def all_over_own(maps, sizes):
+    return maps.sum(axis=(2, 3)) / (sizes[:, 0] * sizes[:, 1]).expand_dims(axis=1)
 
 
-def stride_too_early(layers):
-    width = step = 1
-    for kernel, stride in layers:
-        step *= stride
-        width += (kernel - 1) * step
-    return width
+def sides_mixed_up(maps, sizes):
+    turned = [
+        one[:, :wide, :high].mean(axis=(1, 2))
+        for one, (high, wide) in zip(maps.asnumpy(), sizes.asnumpy().astype(int), strict=True)
+    ]
+    return nd.array(np.array(turned))
 
 
-def last_stride_only(layers):
-    width = step = 1
-    for kernel, stride in layers:
-        width += (kernel - 1) * step
-        step = max(stride, step)
-    return width
+def of_the_first(maps, sizes):
+    high, wide = (int(side) for side in sizes[1].asnumpy())
+    return maps[:, :, :high, :wide].mean(axis=(2, 3))
 
 
-def every_stride_is_two(layers):
-    width = step = 1
-    for kernel, stride in layers:
-        width += (kernel - 1) * step
-        step *= 2 if stride > 1 else 1
-    return width
+def nonzero_only(maps, sizes):
+    means = plain(maps, sizes)
+    means[1:] *= 2
+    return means
 
 
-def strides_add(layers):
-    width = step = 1
-    for kernel, stride in layers:
-        width += (kernel - 1) * step
-        step += 2 * (stride - 1) if step > 1 else stride - 1
-    return width
+def measured(network, width=None, step=None, first=0):
+    answers = []
+    for column in range(64):
+        picture = np.zeros((64, 64))
+        picture[:, column] = 1
+        answers.append(network(picture)[len(network(picture)) // 2] != 0)
+    answers = np.array(answers)
+    middle = answers.shape[1] // 2
+    found = int(answers[:, first or middle].sum())
+    return width or found, step or int(answers[:, middle + 1].argmax() - answers[:, middle].argmax())
+
+
+def by_division(network):
+    return measured(network, step=64 / network(np.zeros((64, 64))).shape[1])
+
+
+def wrong_way_round(network):
+    return measured(network)[::-1]
 
 
 WRONG_ANSWERS = {
-    "shape_after_pooling": [
-        ((64, 55, 55), "four numbers"),
-        ((8, 64, 37, 37), "stride of 3"),
-        ((8, 64, 56, 56), "padding of 1"),
-        ((8, 64, 54, 54), "+ 1"),
-        ((8, 64, 110, 110), "stride of 1"),
-        ((8, 32, 55, 55), "each channel by itself"),
-        ((4, 64, 55, 55), "number of pictures"),
-        ((8, 64, 55.5, 55.5), "round down"),
+    "unseen": [
+        (left_over, "leave gaps in between"),
+        (how_many_windows, "how many windows there are"),
+        (with_padding_counted, "no number of the row"),
+        (without_padding, "on both ends"),
+        (one_window_short, "last window that fits"),
+        (gaps_only, "last window that fits"),
+        (after_the_last_window, "gaps between them"),
     ],
-    "max_pool": [
-        (means, "Those are the means"),
-        (first_of_each, "first number of each window"),
-        (windows_the_wrong_way_round, "half a map apart"),
-        (over_the_windows, "should give"),
-        (everything_at_once, "global pooling"),
-        (always_two, "6 by 9"),
-        (overlapping, "should give"),
+    "own_average": [
+        (plain, "plain average"),
+        (own_sums, "Those are the sums"),
+        (own_sums_over_all, "Divide by its own height times width, too"),
+        (all_over_own, "leave out what lies around it"),
+        (sides_mixed_up, "mixed up"),
+        (lambda maps, sizes: maps.mean(), "yours is (1,)"),
+        (lambda maps, sizes: maps.mean(axis=1), "one mean per channel"),
+        (nonzero_only, "fills its map"),
+        (of_the_first, "first 2 rows and 3 columns"),
     ],
-    "receptive_field": [
-        (adds_kernels, "its kernel minus 1"),
-        (multiplies_kernels, "kernels add up"),
-        (forgets_strides, "stride of 2 is left out"),
-        (stride_too_early, "too early"),
-        (last_stride_only, "Strides multiply"),
-        (every_stride_is_two, "a stride of 3"),
-        (strides_add, "a stride of 3"),
-        (lambda layers: len(layers), "Start with a width of 1"),
+    "wide_view": [
+        ([(2, 1), (2, 1), (2, 1), (2, 1), (2, 1), (2, 1)], "one number for 64 pixels"),
+        ([(1, 1)] * 6, "sees 13 pixels"),
+        ([(1, 1)] * 50, "six at most"),
+        ([(2, 1), (2, 1), (1, 1), (1, 1), (1, 1), (1, 1)], "sees 39 pixels"),
+        ([(1, 50)], "leave most of its field out"),
+        ([3, 3, 3], "another kind"),
+        ([(2, 1, 1)], "each as (stride, dilation)"),
+        ([(0, 1), (2, 0)], "at least 1"),
+    ],
+    "probe": [
+        (by_division, "Compare two neighbours"),
+        (wrong_way_round, "wrong way round"),
+        (lambda network: measured(network, step=1), "The width is right"),
+        (lambda network: measured(network, width=3), "The step is right"),
+        (lambda network: 8, "Return two numbers"),
+        (lambda network: (3, [1]), "no arrays"),
+        (lambda network: (8, 4), "Neither is right"),
     ],
 }
