@@ -12,14 +12,14 @@ def _cost(p, truth, threshold, miss, alarm):
     return miss * np.sum(~said & (truth == 1)) + alarm * np.sum(said & (truth == 0))
 
 
-@exercise("Correct. You trusted what happened, not the probabilities.")
+@exercise("Correct. The cheapest on these parts; on new ones it may be another.")
 def cheapest_threshold(function):
     parts = (
         np.array([0.97, 0.91, 0.86, 0.78, 0.66, 0.62, 0.55, 0.41, 0.33, 0.12]),
-        np.array([1, 0, 1, 1, 0, 1, 0, 0, 0, 0]),
+        np.array([1, 1, 0, 1, 1, 0, 0, 1, 0, 0]),
     )
     surest_is_sound = np.array([0.9, 0.8, 0.3]), np.array([0, 1, 0])
-    cases = [(*parts, 9, 1), (*parts, 1, 9), (*parts, 1, 1), (*parts, 2, 3), (*surest_is_sound, 1, 9)]
+    cases = [(*parts, 90, 10), (*parts, 10, 90), (*parts, 10, 10), (*parts, 20, 30), (*surest_is_sound, 10, 90)]
     for p, truth, miss, alarm in cases:
         threshold = call(function, p.copy(), truth.copy(), miss, alarm)
         if np.size(threshold) != 1:
@@ -36,22 +36,25 @@ def cheapest_threshold(function):
             )
         if np.isclose(threshold, best):
             return "That is the lowest cost itself. Return the threshold at which it is reached."
-        if threshold == int(threshold) and 2 < threshold <= len(p):
+        if threshold in range(3, len(p)):
             return "That looks like a place in the list; return the threshold that stands there."
         if best == _cost(p, truth, threshold + 1e-9, miss, alarm):
             return f"{where} yours costs {mine}, not {best}. A part whose p equals the threshold counts as cracked."
         if best == miss * truth.sum():
             return f"{where} it is cheapest to let every part pass; no p is a threshold high enough for that."
+        if mine == _cost(p, truth, min(costs, key=lambda c: _cost(p, truth, c, 1, 1)), miss, alarm):
+            return f"{where} your threshold costs {mine}, not {best}. You count both mistakes alike."
         if mine == _cost(p, truth, min(costs, key=lambda c: _cost(p, truth, c, alarm, miss)), miss, alarm):
             return f"{where} your threshold costs {mine}, not {best}. Which of the two costs belongs to a miss?"
         return f"{where} the threshold {threshold:.2f} costs {mine}; there is one that costs {best}."
     return None
 
 
-def _voc(scores, ious, demand, *, ordered=True, once=True, again=False, strict=False, spoiled=False):
+def _voc(scores, ious, demand, *, ordered=True, worst_first=False, once=True, again=False, strict=False, spoiled=False):
     """Return the hits, with the mistakes that are switched on."""
     hits, taken = [], set()
-    for box in np.argsort(-scores) if ordered else range(len(scores)):
+    order = np.argsort(scores if worst_first else -scores) if ordered else range(len(scores))
+    for box in order:
         row = np.where([again and column in taken for column in range(ious.shape[1])], -1, ious[box])
         nearest = int(row.argmax())
         enough = row[nearest] > demand if strict else row[nearest] >= demand
@@ -85,6 +88,7 @@ def voc_hits(function):
             "Go through the boxes from the best score down; yours follow the order in which they came.": {
                 "ordered": False
             },
+            "You begin with the worst score: argsort sorts upwards.": {"worst_first": True},
             "An IoU that equals the demand is enough.": {"strict": True},
             "A box that overlaps an object too little leaves it free for the next one.": {"spoiled": True},
         }
@@ -127,17 +131,15 @@ def mean_iou(function):
             return hint
     if not np.isclose(answer, ious.mean()):
         return f"For {matrix.tolist()} the mIoU is {ious.mean():.3f}; yours is {answer:.3f}."
-    never_said = np.array([[8, 0], [2, 0]])
-    if not np.isclose(call(function, never_said), 0.4):
-        return (
-            "A class that occurs and is never said has an IoU of 0, and counts. Only one that does neither is left out."
-        )
+    for one_sided in ([[8, 0], [2, 0]], [[8, 2], [0, 0]]):
+        if not np.isclose(call(function, np.array(one_sided)), 0.4):
+            return "A class that only occurs or only is said has an IoU of 0, and counts. Leave out what does neither."
     return None
 
 
 @exercise("Correct. Nobody looked, so nobody is blamed.")
 def loss_of_the_known(function):
-    scores, labels = nd.array([[2, -1, 0.5], [-3, 1, 4]]), nd.array([[1, 0, -1], [-1, 1, 0]])
+    scores, labels = nd.array([[2, -1, 0.5], [-3, 1, 3]]), nd.array([[1, 0, -1], [-1, 1, 0]])
     answer = _number(call(function, scores, labels))
     if answer is None:
         return "Return one number, the mean over all entries that somebody looked at."
@@ -157,6 +159,9 @@ def loss_of_the_known(function):
         "That is the sum. Divide by the number of entries that somebody looked at.": losses[known].sum(),
         "That is the squared error of the probabilities; cross-entropy takes the logarithm.": squared[known].mean(),
         "The sign is turned: a loss is at least 0.": -per_entry,
+        "0 and 1 have changed places: a high score must be cheap where the label is 1.": (losses + (2 * y - 1) * s)[
+            known
+        ].mean(),
     }
     for hint, value in hints.items():
         if np.isclose(answer, value, atol=1e-5):

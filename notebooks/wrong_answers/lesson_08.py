@@ -23,9 +23,9 @@ def strictly_above(p, truth, miss, alarm):
     return candidates[np.argmin(costs)]
 
 
-def hits_of(scores, ious, demand=0.5, ordered=True, once=True, again=False, strict=False, spoiled=False):
+def hits_of(scores, ious, demand=0.5, order=None, once=True, again=False, strict=False, spoiled=False):
     hits, taken = [], set()
-    for box in np.argsort(-scores) if ordered else range(len(scores)):
+    for box in np.argsort(-scores) if order is None else order:
         row = ious[box].copy()
         if again:
             row[list(taken)] = -1
@@ -58,6 +58,11 @@ def of_said_classes(matrix):
     return np.mean(np.diagonal(matrix)[said] / union(matrix)[said])
 
 
+def of_classes_that_occur(matrix):
+    there = matrix.sum(axis=1) > 0
+    return np.mean(np.diagonal(matrix)[there] / union(matrix)[there])
+
+
 def entries(scores, labels):
     return nd.relu(scores) - scores * labels + nd.log1p(nd.exp(-nd.abs(scores)))
 
@@ -76,6 +81,11 @@ def clipped(scores, labels):
     return nd.where(known, losses, nd.zeros_like(losses)).sum() / known.sum()
 
 
+def swapped(scores, labels):
+    known = labels >= 0
+    return nd.where(known, entries(scores, 1 - labels), nd.zeros_like(scores)).sum() / known.sum()
+
+
 def kept(scores, labels):
     return entries(scores, labels) * (labels >= 0)
 
@@ -92,12 +102,19 @@ WRONG_ANSWERS = {
         (lambda p, truth, miss, alarm: cheapest_of(np.unique(p), p, truth, miss, alarm), "let every part pass"),
         (strictly_above, "equals the threshold counts as cracked"),
         (lambda p, truth, miss, alarm: np.append(np.unique(p), 2.0), "one number"),
-        (lambda p, truth, miss, alarm: 0.5, "there is one that costs"),
+        (
+            lambda p, truth, miss, alarm: cheapest_of(np.append(np.unique(p), 2.0), p, truth, 1, 1),
+            "both mistakes alike",
+        ),
+        (lambda p, truth, miss, alarm: np.inf, "there is one that costs"),
+        (lambda p, truth, miss, alarm: 2.0, "there is one that costs"),
+        (lambda p, truth, miss, alarm: 0.95, "there is one that costs"),
     ],
     "voc_hits": [
         (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, once=False), "Note which objects are taken"),
         (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, again=True), "COCO's rule"),
-        (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, ordered=False), "the order in which they came"),
+        (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, range(len(scores))), "the order in which"),
+        (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, np.argsort(scores)), "argsort sorts upwards"),
         (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, strict=True), "equals the demand is enough"),
         (lambda scores, ious, demand=0.5: hits_of(scores, ious, demand, spoiled=True), "leaves it free"),
         (lambda scores, ious, demand=0.5: hits_of(scores, ious, 0.5), "At a demand of 0.75"),
@@ -123,7 +140,8 @@ WRONG_ANSWERS = {
             lambda matrix: mean_of(np.diagonal(present(matrix)), present(matrix).sum(0) + present(matrix).sum(1)),
             "take them off once",
         ),
-        (of_said_classes, "never said has an IoU of 0"),
+        (of_said_classes, "only occurs or only is said"),
+        (of_classes_that_occur, "only occurs or only is said"),
         (lambda matrix: np.diagonal(matrix) / np.maximum(union(matrix), 1), "one number"),
         (lambda matrix: 0.5, "the mIoU is"),
     ],
@@ -144,5 +162,6 @@ WRONG_ANSWERS = {
             "squared error of the probabilities",
         ),
         (kept, "one number"),
+        (swapped, "have changed places"),
     ],
 }
