@@ -15,10 +15,11 @@ import mxnet as mx
 import numpy as np
 import pytest
 
-from gluon_lessons import photos, predict, zoo
+from gluon_lessons import fast, photos, predict, zoo
 from gluon_lessons.errors import LessonError
 from gluon_lessons.files import clients, fetch
 from gluon_lessons.zoo import catalogue, store
+from gluon_lessons.zoo.families import centernet as family
 from gluon_lessons.zoo.networks import centernet_mobilenetv3 as centernet
 
 NAME, SIDE, PLACES = "centernet_mobilenetv3_coco", 512, 128
@@ -83,7 +84,7 @@ def test_the_detections_are_the_originals_whoever_reads_them_off_the_maps(networ
     assert kinds.shape == (100, 1) and scores.shape == (100, 1) and boxes.shape == (100, 4)
     _compare((kinds[:, 0], scores[:, 0], boxes), theirs, 100)
     heat, distances = (output.asnumpy()[0] for output in network.net.maps(x))
-    quick = centernet.detections(heat, distances, threshold=0.1)
+    quick = family.detections(heat, distances, threshold=0.1)
     assert len(quick[0]) == sure.sum() > 0
     _compare(quick, theirs[sure], sure.sum())
 
@@ -169,11 +170,11 @@ def test_centres_are_read_off_made_maps():
     heat[0, 2, 5] = 0.7  # another class may have its own at the same place
     heat[0, 0, 0] = 0.6  # in the corner
     distances[:, 2, 5], distances[:, 0, 0] = (1, 2, 3, 4), (0, 0, 8, 8)
-    kinds, scores, boxes = centernet.detections(heat, distances, 0.5)
+    kinds, scores, boxes = family.detections(heat, distances, 0.5)
     assert kinds.tolist() == [1, 0, 0]
     np.testing.assert_allclose(scores, [0.9, 0.7, 0.6])
     np.testing.assert_allclose(boxes, [[19, 6, 23, 12], [19, 6, 23, 12], [0, 0, 8, 8]])
-    assert centernet.detections(heat, distances, 0.95)[2].shape == (0, 4)
+    assert family.detections(heat, distances, 0.95)[2].shape == (0, 4)
 
 
 def test_a_batch_gives_each_picture_its_own_boxes(network):
@@ -186,8 +187,44 @@ def test_a_batch_gives_each_picture_its_own_boxes(network):
 
 def test_features_are_enlarged_as_tensorflow_1_does():
     x = mx.nd.array([[[[1, 3], [5, 9]]]])
-    turned = centernet._turned(mx.nd, centernet._enlarged(mx.nd, centernet._turned(mx.nd, x))).asnumpy()[0, 0]
+    turned = centernet._turned(mx.nd, centernet._enlarged(mx.nd, centernet._turned(mx.nd, x), 1)).asnumpy()[0, 0]
     np.testing.assert_allclose(turned, [[1, 2, 3, 3], [3, 4.5, 6, 6], [5, 7, 9, 9], [5, 7, 9, 9]])
+
+
+def test_a_picture_of_odd_sides_is_surrounded_by_black(network):
+    photo = batch(picture("dog"))[:, :, :, :500]
+    black = mx.nd.concat(photo, mx.nd.zeros((1, 3, SIDE, SIDE - 500)), dim=3)
+    for ours, whole in zip(network.net(photo), network.net(black), strict=True):
+        np.testing.assert_array_equal(ours.asnumpy(), whole.asnumpy())
+
+
+def test_fused_it_sees_each_photograph_anew(network):
+    quick = fast.fused(network)
+    for name in "astronaut", "coffee", "cat":
+        pixels, _ = family.FAMILY.prepare(name, network.entry)
+        for plain, fused in zip(*(family.FAMILY.run(one, pixels) for one in (network, quick)), strict=True):
+            np.testing.assert_allclose(fused.asnumpy(), plain.asnumpy(), atol=1e-3)
+
+
+def test_only_real_channels_are_seen_from_outside():
+    net = centernet.build(["a", "b", "c"])
+    net.initialize()
+    heat, distances = net.maps(mx.nd.zeros((1, 3, 64, 64)))
+    assert (heat.shape, distances.shape) == ((1, 3, 16, 16), (1, 4, 16, 16))
+
+
+def test_channels_that_are_only_computed_are_zeros(network):
+    inner = network.net.maps.bottlenecks[3].expand  # of 72 channels
+    weight = inner.weight.data().asnumpy()
+    assert weight.shape == (80, 32, 1, 1) and weight[:72, :24].all()
+    assert not weight[72:].any() and not weight[:, 24:].any()
+
+
+def test_a_hard_swish_is_what_its_name_says():
+    x = mx.nd.array([-5, -3, -1, 0, 1, 2.5, 3, 9])
+    np.testing.assert_allclose(
+        centernet.hard_swish(mx.nd, x).asnumpy(), (x * (x + 3).clip(0, 6) / 6).asnumpy(), rtol=1e-6, atol=1e-6
+    )
 
 
 if __name__ == "__main__":

@@ -4,12 +4,15 @@ The network has no anchors. A map for each class says how likely the centre of s
 say how far the left, top, right and bottom of the thing are from there.
 """
 
+import tempfile
 from typing import NamedTuple
 
+import mxnet as mx
 import numpy as np
 from mxnet.gluon import HybridBlock, nn
 
 STRIDE = 4  # pixels between two places of the maps
+COARSEST = 32  # pixels between two places of the coarsest features
 MOST = 100  # things in a picture
 NEIGHBOURS = 3  # a centre is the largest of so many places across and down
 
@@ -48,37 +51,69 @@ SKIPS_WIDE, SKIP_NARROW = (3, 5), 11
 # (channels that the skip becomes inside, channels of the skip, channels of what comes up from below), coarse to fine.
 HEAD = ((22, 128, 128), (24, 96, 96), (18, 64, 64))
 HEAD_SQUEEZED = 32
-COMPUTED_SIDES = 16  # the four distances and twelve zeros: oneDNN takes eight times as long for four channels
+SIDES = 4  # the distances
+MULTIPLE = 16  # of the channels that are computed
 
 
 def hard_swish(F, x):
-    return x * F.hard_sigmoid(x, alpha=1 / 6, beta=0.5)
+    """`x * hard_sigmoid(x)`, in steps that are quick on a CPU: the operator of that name takes three times as long."""
+    share = F.Activation(F.contrib.quadratic(x, a=0, b=1 / 6, c=0.5), act_type="relu")
+    return x * F._internal._minimum_scalar(share, scalar=1)
 
 
-def _convolution(channels, kernel=1, stride=1, groups=1, activation=None, use_bias=True):
+def _computed(channels):
+    """How many channels are computed: oneDNN is slow at other numbers of them. What is added is zeros throughout."""
+    return -(-channels // MULTIPLE) * MULTIPLE
+
+
+def _convolution(channels, kernel=1, stride=1, depthwise=False, activation=None, use_bias=True):
+    channels = _computed(channels)
+    groups = channels if depthwise else 1
     return nn.Conv2D(channels, kernel, stride, kernel // 2, groups=groups, activation=activation, use_bias=use_bias)
 
 
 def _separable(in_channels, channels, kernel):
     """A convolution in two steps: each channel looks around by itself, then all are mixed."""
     block = nn.HybridSequential()
-    block.add(_convolution(in_channels, kernel, groups=in_channels, use_bias=False), _convolution(channels))
+    block.add(_convolution(in_channels, kernel, depthwise=True, use_bias=False), _convolution(channels))
     return block
 
 
+def _weighed(F, x, factors, channels):
+    """Each channel of one picture times its factor, by the only product whose layout in memory is that of convolutions.
+
+    A convolution itself would not do: oneDNN's fused graphs keep the kernels of the first picture for all later ones.
+    """
+    channels, kernels = _computed(channels), F.reshape(factors, (-1, 1, 1, 1))
+    return F.Deconvolution(x, kernels, kernel=(1, 1), num_filter=channels, num_group=channels, no_bias=True)
+
+
+class _OnePicture(HybridBlock):
+    """A block that looks at one picture after the other, with black around those of odd sides."""
+
+    def forward(self, x, *args):
+        if not isinstance(x, mx.nd.NDArray):
+            return super().forward(x, *args)
+        below, right = (-side % COARSEST for side in x.shape[2:])
+        if below or right:
+            x = mx.nd.pad(x, mode="constant", pad_width=(0, 0, 0, 0, 0, below, 0, right))
+        alone = zip(*(super(_OnePicture, self).forward(x[n : n + 1]) for n in range(len(x))), strict=True)
+        return tuple(mx.nd.concat(*parts, dim=0) if len(parts) > 1 else parts[0] for parts in alone)
+
+
 class _Squeeze(HybridBlock):
-    """A factor for each channel, from what the channels are on average."""
+    """Each channel times a factor, from what the channels are on average."""
 
     def __init__(self, channels, squeezed, hard=True, **kwargs):
         super().__init__(**kwargs)
-        self._hard = hard
+        self._channels, self._hard = channels, hard
         self.reduce = _convolution(squeezed, activation="relu")
         self.expand = _convolution(channels, use_bias=hard)
 
     def hybrid_forward(self, F, x):
         scores = self.expand(self.reduce(F.Pooling(x, global_pool=True, pool_type="avg", kernel=(1, 1))))
         factors = F.hard_sigmoid(scores, alpha=1 / 6, beta=0.5) if self._hard else F.sigmoid(scores)
-        return F.broadcast_mul(x, factors)
+        return _weighed(F, x, factors, self._channels)
 
 
 class _Bottleneck(HybridBlock):
@@ -89,7 +124,7 @@ class _Bottleneck(HybridBlock):
         self._hard_swish, self._adds_input = shape.hard_swish, shape.stride == 1 and in_channels == shape.channels
         activation = None if shape.hard_swish else "relu"
         self.expand = _convolution(shape.wide, activation=activation) if shape.wide != in_channels else None
-        self.depthwise = _convolution(shape.wide, shape.kernel, shape.stride, groups=shape.wide, activation=activation)
+        self.depthwise = _convolution(shape.wide, shape.kernel, shape.stride, depthwise=True, activation=activation)
         self.squeeze = _Squeeze(shape.wide, shape.squeezed) if shape.squeezed else None
         self.project = _convolution(shape.channels)
 
@@ -100,9 +135,7 @@ class _Bottleneck(HybridBlock):
         inner = self.depthwise(wide)
         if self._hard_swish:
             inner = hard_swish(F, inner)
-        if self.squeeze:
-            inner = self.squeeze(inner)
-        narrow = self.project(inner)
+        narrow = self.project(self.squeeze(inner) if self.squeeze else inner)
         return x + narrow if self._adds_input else narrow, wide
 
 
@@ -111,27 +144,31 @@ class _Up(HybridBlock):
 
     def __init__(self, coarse_channels, inner, skip, up, **kwargs):
         super().__init__(**kwargs)
+        self._channels = up
         self.near = _separable(coarse_channels, up, kernel=3)
         self.far = _separable(coarse_channels, up, kernel=5)
         self.skip = nn.HybridSequential()
         self.skip.add(_convolution(inner, activation="relu"), _separable(inner, skip, kernel=5))
 
     def hybrid_forward(self, F, coarse, fine):
-        fine = self.skip(fine)
-        enlarged = F.slice_like(_enlarged(F, self.near(coarse) + self.far(coarse)), fine, axes=(2, 3))  # odd sides
-        return F.Activation(F.concat(fine, enlarged, dim=1), act_type="relu")
+        enlarged = _enlarged(F, self.near(coarse) + self.far(coarse), self._channels)
+        return F.Activation(F.concat(self.skip(fine), enlarged, dim=1), act_type="relu")
 
 
-def _enlarged(F, x):
+def _enlarged(F, x, channels):
     """Twice as large, as TensorFlow 1 does it: every other place is an old one, the others are means of neighbours.
 
     The picture is upside down here, so what TensorFlow repeats at the lower right is repeated at the upper left.
     """
-    doubled = F.UpSampling(x, scale=2, sample_type="nearest")
-    return F.Pooling(F.pad(doubled, mode="edge", pad_width=(0, 0, 0, 0, 1, 0, 1, 0)), kernel=(2, 2), pool_type="avg")
+    x = F.pad(x, mode="edge", pad_width=(0, 0, 0, 0, 1, 0, 1, 0))
+    shares = 1 - F.abs(F.arange(-1, 2)) / 2  # a half, all, a half
+    kernel = F.reshape(F.broadcast_mul(F.reshape(shares, (3, 1)), F.reshape(shares, (1, 3))), (1, 1, 3, 3))
+    shape = {"kernel": (3, 3), "stride": (2, 2), "pad": (2, 2), "adj": (1, 1), "no_bias": True}
+    kernels = F.broadcast_axis(kernel, axis=0, size=channels)
+    return F.Deconvolution(x, kernels, num_filter=channels, num_group=channels, **shape)
 
 
-class Maps(HybridBlock):
+class Maps(_OnePicture):
     """A picture in, (batch, 3, height, width); a map for each class out, and four of distances in pixels.
 
     Where the stride is 2, TensorFlow pads an even side only at the right and at the bottom, while Gluon pads all edges
@@ -140,6 +177,7 @@ class Maps(HybridBlock):
 
     def __init__(self, classes=80, **kwargs):
         super().__init__(**kwargs)
+        self._classes = classes
         self.stem = _convolution(STEM_CHANNELS, 3, 2)
         self.bottlenecks = nn.HybridSequential()
         in_channels = STEM_CHANNELS
@@ -154,7 +192,7 @@ class Maps(HybridBlock):
             in_channels = skip + up
         self.squeeze = _Squeeze(in_channels, HEAD_SQUEEZED, hard=False)
         self.centres = _separable(in_channels, classes, kernel=3)
-        self.distances = _separable(in_channels, COMPUTED_SIDES, kernel=3)
+        self.distances = _separable(in_channels, SIDES, kernel=3)
 
     def hybrid_forward(self, F, x):
         x = hard_swish(F, self.stem(_turned(F, x)))
@@ -169,8 +207,11 @@ class Maps(HybridBlock):
         for up, skip in zip(self.ups, reversed(skips), strict=True):
             x = up(x, skip)
         x = self.squeeze(x)
-        distances = F.slice_axis(self.distances(x), axis=1, begin=0, end=4)
-        return _turned(F, F.Activation(self.centres(x), act_type="sigmoid")), _turned(F, distances)
+        centres, distances = self.centres(x), self.distances(x)
+        if self._classes != _computed(self._classes):
+            centres = F.slice_axis(centres, axis=1, begin=0, end=self._classes)
+        distances = F.slice_axis(distances, axis=1, begin=0, end=SIDES)
+        return _turned(F, F.Activation(centres, act_type="sigmoid")), _turned(F, distances)
 
 
 def _turned(F, x):
@@ -179,12 +220,18 @@ def _turned(F, x):
     return F.reshape_like(backwards, x)
 
 
-class CenterNet(HybridBlock):
+class CenterNet(_OnePicture):
     """A picture in; class numbers, scores and boxes of the 100 likeliest things out, as from GluonCV's detectors."""
 
     def __init__(self, classes=80, **kwargs):
         super().__init__(**kwargs)
         self.maps = Maps(classes)
+
+    def load_parameters(self, filename, *args, **kwargs):
+        """Read a file with as many channels as there are, or as are computed."""
+        with tempfile.NamedTemporaryFile(suffix=".params") as file:
+            mx.nd.save(file.name, {name: _widened(array) for name, array in mx.nd.load(str(filename)).items()})
+            super().load_parameters(file.name, *args, **kwargs)
 
     def hybrid_forward(self, F, x):
         heat, distances = self.maps(x)
@@ -214,26 +261,12 @@ class CenterNet(HybridBlock):
         return F.concat(*corners, dim=1)
 
 
-def detections(heat: np.ndarray, distances: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the maps of one picture show: class numbers, scores and boxes in pixels of the network's input.
-
-    The same as the network's own last step, for things with a score of at least `threshold` only, which is quicker.
-    """
-    height, width = heat.shape[1:]
-    kinds, rows, columns = np.nonzero(heat >= threshold)
-    scores = heat[kinds, rows, columns]
-    reach = range(-(NEIGHBOURS // 2), NEIGHBOURS // 2 + 1)
-    around = [
-        heat[kinds, np.clip(rows + down, 0, height - 1), np.clip(columns + right, 0, width - 1)]
-        for down in reach
-        for right in reach
-    ]
-    peaks = np.flatnonzero(scores == np.max(around, axis=0)) if len(scores) else np.zeros(0, int)
-    best = peaks[np.argsort(-scores[peaks], kind="stable")][:MOST]
-    kinds, rows, columns, scores = kinds[best], rows[best], columns[best], scores[best]
-    centres = np.stack([columns, rows], axis=1) * STRIDE
-    sides = distances[:, rows, columns].T
-    return kinds, scores, np.concatenate([centres - sides[:, :2], centres + sides[:, 2:]], axis=1)
+def _widened(array):
+    """Weights with zeros for the channels that are computed beside the real ones, but a picture's are three."""
+    shape = [_computed(size) if axis < 2 and size not in (1, 3) else size for axis, size in enumerate(array.shape)]
+    wide = np.zeros(shape, np.float32)
+    wide[tuple(map(slice, array.shape))] = array.asnumpy()
+    return mx.nd.array(wide)
 
 
 def build(classes):
@@ -303,7 +336,5 @@ def convert(tensors):
         add(f"maps.{part}.0", f"{theirs}/depthwise_weights")
         add(f"maps.{part}.1", f"{theirs}/pointwise_weights", f"{theirs}/biases")
     for kind in "weight", "bias":
-        array = arrays[f"maps.distances.1.{kind}"] * tensors["mul/y"]
-        zeros = [(0, COMPUTED_SIDES - len(array))] + [(0, 0)] * (array.ndim - 1)
-        arrays[f"maps.distances.1.{kind}"] = np.pad(array, zeros)
+        arrays[f"maps.distances.1.{kind}"] = arrays[f"maps.distances.1.{kind}"] * tensors["mul/y"]
     return {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
