@@ -45,6 +45,10 @@ def find_kernel(function):
             return f"Your weights are {largest:g} times too large: how bright was your pixel?"
         if np.allclose(answer, answer[0, 0]):
             return "Nine equal numbers: an even picture shows only the sum of the weights."
+        if any(np.allclose(answer + one, box.kernel.sum(), atol=1e-4) for one in (box.kernel, turned)):
+            return (
+                "A dark pixel among bright ones shows what all the other weights add up to. Turn light and dark around."
+            )
         return "Those are not the weights. Choose a picture in which every window holds one pixel that counts."
     return None
 
@@ -63,6 +67,8 @@ def first_layers(answer):
             return f"Layer {number} skips pixels: a kernel of {kernel} with stride {stride} leaves gaps."
         if side + 2 * padding < kernel:
             return f"Layer {number}: a kernel of {kernel} does not fit into a side of {side} with padding {padding}."
+        if (left := (side + 2 * padding - kernel) % stride - padding) > 0:
+            return f"Layer {number} leaves out {left} of {side} columns at the right border: no window reaches them."
         parameters += out * (channels * kernel * kernel + 1)
         channels, side = out, (side + 2 * padding - kernel) // stride + 1
     if side != 12:
@@ -110,7 +116,8 @@ def two_passes(function):
         place = np.unravel_index(np.abs(kernel).argmax(), kernel.shape)
         factor = product[place] / kernel[place]
         if np.allclose(product, kernel * factor, atol=1e-5):
-            return f"For {name} column times row is {factor:.3g} times the kernel: divide one of the two, once."
+            hint = f"For {name} column times row is {factor:.3g} times the kernel: divide one of the two, once."
+            return f"{hint} (With an SVD: the singular value.)"
         return f"For {name} column times row does not give the kernel back."
     return None
 

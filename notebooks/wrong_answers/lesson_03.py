@@ -27,6 +27,11 @@ def undivided(kernel):
     return kernel[:, left], kernel[top]
 
 
+def without_the_singular_value(kernel):
+    left, _, right = np.linalg.svd(kernel)
+    return left[:, 0], right[0]
+
+
 def wrong_way_round(kernel):
     column, row = undivided(kernel)
     return row / row[np.abs(row).argmax()], column
@@ -95,22 +100,25 @@ WRONG_ANSWERS = {
         (one_weight_at_a_time, "asked 9 times"),
         (lambda box: np.ones((3, 3)), "never asked"),
         (lambda box: box(np.eye(5)), "one pixel that counts"),
+        (lambda box: box(1 - spot()), "Turn light and dark around"),
     ],
     "first_layers": [
         ([(8, 3, 2, 1), (16, 3, 2, 1), (32, 3, 2, 1)], "6,032 parameters"),
-        ([(8, 3, 2, 0), (8, 3, 2, 0), (32, 3, 2, 0)], "11 by 11"),
+        ([(8, 3, 2, 1), (8, 3, 2, 1), (32, 3, 1, 1)], "24 by 24"),
         ([(8, 3, 2, 1), (8, 3, 2, 1), (16, 3, 2, 1)], "writes 16 channels"),
         ([(8, 3, 2, 1), (32, 1, 4, 0)], "skips pixels"),
         ([(8, 3, 2)], "each as (channels, kernel, stride, padding)"),
         ([(8, 3, 2, 1), (8, 3, 2, 1.5)], "four whole numbers"),
         ([(32, 8, 8, 0)], "6,176 parameters"),
         ([(8, 99, 2, 0)], "does not fit"),
+        ([(1, 5, 5, 0), (32, 8, 1, 0)], "leaves out 1 of 96 columns"),
         ([], "96 by 96"),
     ],
     "two_passes": [
         (first_row_and_column, "divide by 0"),
         (middle, "divide by 0"),
         (undivided, "divide one of the two"),
+        (without_the_singular_value, "the singular value"),
         (wrong_way_round, "wrong way round"),
         (sums, "divide by 0"),
         (lambda kernel: (kernel[0], kernel[:, 0]), "divide one of the two"),
