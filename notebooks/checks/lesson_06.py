@@ -1,5 +1,7 @@
 """The exercises of lesson 06, custom blocks."""
 
+import warnings
+
 import mxnet as mx
 import numpy as np
 from mxnet import init, nd
@@ -10,10 +12,19 @@ from gluon_lessons.course.check import Blank, Mistake, call, exercise
 
 @exercise("Correct. Gluon now finds, trains and saves both layers.")
 def registered_layers(block):
-    made = call(block)
+    try:
+        made = call(block)
+    except Mistake as mistake:
+        if "_children" in str(mistake):
+            return "HybridSequential takes no layers when it is made. Make it first, then put them in with add."
+        raise
     if made.layers is ...:
         raise Blank
-    if isinstance(made.layers, (list, tuple, dict)):
+    if made.layers is None:
+        return "add returns nothing. Make the HybridSequential first, and call its add on a line of its own."
+    with warnings.catch_warnings(action="ignore"):  # MXNet warns of the list, too
+        found = len(made.collect_params().keys())
+    if isinstance(made.layers, (list, tuple, dict)) and found < 4:
         kind = type(made.layers).__name__
         return f"Gluon does not look into a Python {kind}. A HybridSequential is a list that it knows."
     if len(made.layers) == 0:
@@ -30,13 +41,18 @@ def registered_layers(block):
 @exercise("Correct. One convolution does the work of two layers, and that is what fusing does.")
 def folded(function):
     mx.random.seed(0)
-    convolution = nn.Conv2D(3, 3, in_channels=2, use_bias=False)
+    convolution = nn.Conv2D(3, 2, in_channels=2, use_bias=False)
     convolution.initialize(init.Normal(1))
     weight = convolution.weight.data()
     gamma, beta, mean, variance = nd.array([[2, 0.5, -1], [1, -3, 0.3], [4, 0, -1], [0.02, 5, 1]])
     epsilon = 0.1
     scale = gamma / (variance + epsilon).sqrt()
-    answer = call(function, weight, gamma, beta, mean, variance, epsilon)
+    try:
+        answer = call(function, weight, gamma, beta, mean, variance, epsilon)
+    except Mistake as mistake:
+        if "hape" in str(mistake):
+            return f"Each channel has one number: reshape((-1, 1, 1, 1)) spreads it over its kernels. {mistake}"
+        raise
     if any(part is ... for part in answer):
         raise Blank
     new_weight, bias = (np.asarray(part) for part in answer)
@@ -65,6 +81,8 @@ def folded(function):
         return "The weight is right. In the bias the mean is divided by the deviation; gamma multiplies it, too."
     if _close(bias, beta + gamma * mean / (variance + epsilon).sqrt()):
         return "The weight is right. The mean is subtracted, so it enters the bias with a minus sign."
+    if _close(bias, beta - gamma * mean / variance.sqrt()):
+        return "The weight is right. In the bias epsilon is missing beside the variance."
     if _close(bias, beta):
         return "The weight is right. Beta alone is not the whole bias: the mean that was subtracted is missing."
     return "The weight is right, the bias is not: put a picture of zeros through the formula of section 2."
@@ -81,6 +99,8 @@ def squeeze_excite(block):
         try:
             answer = call(made, picture)
         except Mistake as mistake:
+            if hybrid and "attribute 'shape'" in str(mistake):
+                return "It works step by step, but hybridized a symbol has no shape. expand_dims needs none."
             if hybrid:
                 return f"It works step by step and not hybridized, since symbols do not broadcast by *. {mistake}"
             raise
@@ -116,20 +136,29 @@ def shrinking(block):
         raise Blank
     if not isinstance(made.shortcut, nn.HybridSequential | nn.Conv2D):
         return "The shortcut is a layer of its own: a 1 by 1 convolution with stride 2."
-    made.initialize()
-    picture = nd.random.normal(shape=(2, 4, 8, 8))
+    made.initialize(init.Normal(1))
+    mx.random.seed(0)
+    picture = 10 * nd.random.normal(shape=(2, 4, 8, 8))
     short, long = (part(picture) for part in (made.shortcut, made.body))
     if short.shape[1] != long.shape[1]:
         return f"The shortcut gives {short.shape[1]} channels, the body {long.shape[1]}. They must agree to be added."
     if short.shape != long.shape:
         return f"The shortcut gives {short.shape[2:]}, the body {long.shape[2:]}. Give the shortcut the body's stride."
-    answer = call(made, picture)
-    if np.allclose(answer.asnumpy(), long.relu().asnumpy(), atol=1e-5):
-        return "Only the body comes out. Add what the shortcut gives before ReLU."
-    if np.allclose(answer.asnumpy(), (short + long).asnumpy(), atol=1e-5):
-        return "The sum is right; put ReLU over it with F.relu."
-    if np.allclose(answer.asnumpy(), (short.relu() + long.relu()).asnumpy(), atol=1e-5):
-        return "ReLU comes once, after the sum. Before it, both sides may be negative."
-    if not np.allclose(answer.asnumpy(), (short + long).relu().asnumpy(), atol=1e-5):
-        return "The shapes are right, the numbers are not: ReLU of the shortcut plus the body."
+    if any(value.shape[2:] not in ((), (1, 1)) for value in made.shortcut.collect_params(".*weight").values()):
+        return "The shortcut only brings the input to another shape: a 1 by 1 convolution is enough."
+    if short.min().asscalar() >= 0:
+        return "An activation stands in the shortcut and cuts off what is negative: activate=False."
+    for hybrid in (False, True):
+        made.hybridize(hybrid)
+        answer = call(made, picture)
+        if _close(answer, long.relu()):
+            return "Only the body comes out. Add what the shortcut gives before ReLU."
+        if _close(answer, short + long):
+            return "The sum is right; put ReLU over it with F.relu."
+        if _close(answer, short.relu() + long.relu()):
+            return "ReLU comes once, after the sum. Before it, both sides may be negative."
+        if _close(answer, (short + long).clip(0, 6)):
+            return "That is ReLU6, which stops at 6. Here it is ReLU, F.relu."
+        if not _close(answer, (short + long).relu()):
+            return "The shapes are right, the numbers are not: ReLU of the shortcut plus the body."
     return None

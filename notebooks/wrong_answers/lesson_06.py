@@ -76,6 +76,8 @@ def squeeze_excite(join, flat=False):
 WRONG_ANSWERS = {
     "registered_layers": [
         (twice(list), "Python list"),
+        (twice(lambda layers: nn.HybridSequential(*layers)), "takes no layers"),
+        (twice(lambda layers: nn.HybridSequential().add(*layers)), "on a line of its own"),
         (twice(lambda layers: nn.HybridSequential()), "is empty"),
         (twice(lambda layers: sequential(layers[:1])), "both layers"),
         (twice(lambda layers: sequential(layers[::-1])), "in their order"),
@@ -89,7 +91,9 @@ WRONG_ANSWERS = {
         (fold(right_scale, lambda g, b, m, v, e: b - m), "so they scale it"),
         (fold(right_scale, lambda g, b, m, v, e: b - m / (v + e).sqrt()), "gamma multiplies it"),
         (fold(right_scale, lambda g, b, m, v, e: b + g * m / (v + e).sqrt()), "with a minus sign"),
+        (fold(right_scale, lambda g, b, m, v, e: b - g * m / v.sqrt()), "epsilon is missing"),
         (fold(right_scale, lambda g, b, m, v, e: b), "Beta alone"),
+        (lambda w, g, b, m, v, e: (w * g / (v + e).sqrt(), b), "spreads it over its kernels"),
         (fold(right_scale, lambda g, b, m, v, e: g), "picture of zeros"),
         (fold(right_scale, lambda g, b, m, v, e: b.reshape((3, 1))), "one number per channel"),
         (lambda w, g, b, m, v, e: (g, b), "keep that of the old one"),
@@ -102,10 +106,17 @@ WRONG_ANSWERS = {
         (squeeze_excite(lambda F, x, share: x + F.broadcast_mul(x, wide(share))), "only multiplied"),
         (squeeze_excite(lambda F, x, share: F.broadcast_mul(x, 1 - wide(share))), "numbers are not"),
         (squeeze_excite(lambda F, x, share: x * wide(share)), "do not broadcast"),
+        (
+            squeeze_excite(lambda F, x, share: F.broadcast_mul(x, share.reshape((x.shape[0], -1, 1, 1)))),
+            "a symbol has no shape",
+        ),
     ],
     "shrinking": [
         (shrinking(lambda channels: nn.Conv2D(channels, 1)), "body's stride"),
         (shrinking(lambda channels: nn.Conv2D(4, 1, strides=2)), "must agree"),
+        (shrinking(lambda channels: nn.Conv2D(channels, 3, strides=2, padding=1)), "1 by 1 convolution is enough"),
+        (shrinking(lambda channels: nn.Conv2D(channels, 1, strides=2, activation="relu")), "activate=False"),
+        (shrinking(good_shortcut, lambda F, short, long: F.clip(short + long, 0, 6)), "ReLU6, which stops"),
         (shrinking(good_shortcut, lambda F, short, long: F.relu(long)), "Only the body"),
         (shrinking(good_shortcut, lambda F, short, long: short + long), "put ReLU over it"),
         (shrinking(good_shortcut, lambda F, short, long: F.relu(short) + F.relu(long)), "once, after the sum"),
