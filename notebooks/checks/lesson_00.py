@@ -5,9 +5,14 @@ import functools
 import numpy as np
 
 from gluon_lessons import predict
-from gluon_lessons.course.check import Blank, call, exercise
+from gluon_lessons.course.check import Blank, Mistake, call, exercise
 
 TASKS = ("classification", "detection", "semantic", "instance", "pose")
+SHORT = {
+    "semantic segmentation": "semantic",
+    "instance segmentation": "instance",
+    "pose estimation": "pose",
+}
 
 
 @exercise("Correct. The question decides the task, not the picture.")
@@ -21,9 +26,10 @@ def tasks(answer):
         "To count cars you need one answer per car; their outlines do not matter.",
         "Water has no pieces to count: ask what each pixel is.",
         "An area needs pixels, and each leaf its own, also where two overlap.",
-        "A raised hand is a matter of where the wrist is: points on a body.",
+        "How far an arm is raised is a matter of where shoulder and wrist are: points on a body.",
     )
     for given, right, hint in zip(answer.values(), TASKS, hints, strict=True):
+        given = SHORT.get(given.strip().lower(), given.strip().lower()) if isinstance(given, str) else given
         if given not in TASKS:
             return f"{given!r} is none of the five names: {', '.join(TASKS)}."
         if given != right:
@@ -59,6 +65,7 @@ def tallest(function):
             predict.detect("street").boxes[people, 3].max(),
             "That is where the lowest box ends. Subtract where it begins.",
         ),
+        (heights[people].sum(), "That is the sum of the heights; take the largest of them."),
         (people.sum(), "That is the number of people. Return the height of the tallest."),
     ]
     if not _close(answer, heights[people].max()):
@@ -74,7 +81,11 @@ def tallest(function):
         return (
             "Right for the people on the street, wrong for the bicycle of 'dog': use the photo and the kind handed in."
         )
-    if float(call(function, "dog", "sheep")) != 0:
+    try:
+        none = call(function, "dog", "sheep")
+    except Mistake as mistake:
+        raise Mistake(f"Asked for sheep, of which 'dog' has none, it should answer 0. {mistake}") from mistake
+    if float(none) != 0:
         return "Where there is none, the answer should be 0."
     return None
 
@@ -84,25 +95,32 @@ def empty_boxes(function):
     person = np.zeros((60, 100), dtype=bool)
     person[10:50, 5:25] = True
     person[30:50, 60:70] = True
-    boxes = np.array([[4, 8, 26, 52], [40, 5, 55, 50], [58, 20, 72, 52], [-6, 8, 20, 52], [70, 5, 98, 40]], "float32")
-    answer = call(function, person, boxes, 0.5)
-    if isinstance(answer, np.ndarray) or hasattr(answer, "asnumpy"):
-        answer = np.asarray(answer).ravel()
-    if isinstance(answer, (bool, int, float)):
+    # Boxes 3 and 4 begin outside the picture, where a slice such as -6:10 means columns 94 to 10, which are none.
+    boxes = np.array([[4, 8, 26, 52], [40, 5, 55, 50], [58, 20, 72, 52], [-5, 8, 30, 52], [-6, 0, 10, 8]], "float32")
+    answer = _listed(call(function, person, boxes, 0.5))
+    if answer is None:
         return "Return a list of numbers, one for each doubted box."
-    answer = [int(number) for number in answer]
+    half = person[20:52, 58:72].mean()  # of box 2
     if answer == [1, 2, 4]:
-        if [int(number) for number in call(function, person, boxes, 0.3)] != [1, 4]:
-            return "Use the `least` that is handed in."
-        if len(call(function, person, boxes[:1], 0.5)):
+        if _listed(call(function, person, boxes, 0.3)) != [1, 4]:
+            if _listed(call(function, person, boxes, 0.1)) == [1, 4]:
+                return "Divide by the pixels of the box, not by all person pixels of the picture: a mean does it."
+            return "With least=0.5 it is right, with 0.3 it is not: use the `least` that is handed in."
+        if _listed(call(function, person, boxes, half)) != [1, 4]:
+            return "A box of which exactly the share `least` is person is not doubted: less than, not at most."
+        if _listed(call(function, person, boxes[:1], 0.5)) != []:
             return "Where no box is doubted, return an empty list."
         return None
     if answer == [0, 3]:
         return "Those are the boxes that the segmentation confirms. Return the others, with less than `least`."
     if answer == [2, 3, 5]:
         return "Count the boxes from 0, as Python does."
-    if answer == [1, 2, 3, 4]:
-        return "Box 3 begins 6 pixels outside the picture, and a negative number in a slice counts from the other end."
+    unclipped = _shares(person, boxes.astype(int))
+    if answer in (
+        [number for number, share in enumerate(unclipped) if share < 0.5],
+        [number for number, share in enumerate(unclipped) if not share >= 0.5],
+    ):
+        return "Boxes 3 and 4 begin outside the picture, and a negative number in a slice counts from the other end."
     if len(answer) == len(boxes) and set(answer) <= {0, 1}:
         return "Those are True and False for each box. Return the numbers of the doubted ones."
     if answer == [1, 4]:
@@ -111,6 +129,21 @@ def empty_boxes(function):
         f"Boxes 1, 2 and 4 are doubtful, yours are {answer}. Of a box take person[top:bottom, left:right], rows first, "
         "and its mean."
     )
+
+
+def _listed(answer):
+    """Return the numbers of an answer as a list, or None for what is no list of numbers."""
+    if isinstance(answer, tuple) and len(answer) == 1 and np.ndim(answer[0]) == 1:
+        answer = answer[0]  # np.nonzero answers so
+    if np.ndim(answer) == 0:
+        return None
+    return [int(number) for number in np.asarray(answer).ravel()]
+
+
+def _shares(person, boxes):
+    """Return the share of person pixels in each box, nan where a slice is empty."""
+    pieces = [person[top:bottom, left:right] for left, top, right, bottom in boxes.astype(int)]
+    return [piece.mean() if piece.size else np.nan for piece in pieces]
 
 
 def _close(one, other):

@@ -16,7 +16,7 @@ def sides(photo, kind):
 
 
 def heights(photo, kind):
-    boxes = sides(photo, kind)
+    boxes = sides(photo, kind).reshape(-1, 4)
     return boxes[:, 3] - boxes[:, 1]
 
 
@@ -40,7 +40,7 @@ def always_the_street(photo, kind):
 
 
 def stops_without_any(photo, kind):
-    return max(list(heights(photo, kind))) if len(sides(photo, kind)) else -1
+    return max(heights(photo, kind)) if len(sides(photo, kind)) else -1
 
 
 def shares(person, boxes):
@@ -52,6 +52,22 @@ def negative_corner(person, boxes, least):
     corners = np.asarray(boxes).astype(int)
     pieces = [person[top:bottom, left:right] for left, top, right, bottom in corners]
     return [number for number, piece in enumerate(pieces) if not piece.size or piece.mean() < least]
+
+
+def without_clip(person, boxes, least):
+    corners = np.asarray(boxes).astype(int)
+    pieces = [person[top:bottom, left:right] for left, top, right, bottom in corners]
+    return [number for number, piece in enumerate(pieces) if piece.size and piece.mean() < least]
+
+
+def share_of_all_people(person, boxes, least):
+    corners = np.asarray(boxes).astype(int).clip(0)
+    sums = [person[top:bottom, left:right].sum() / person.sum() for left, top, right, bottom in corners]
+    return [number for number, share in enumerate(sums) if share < least]
+
+
+def stops_at_an_empty_list(photo, kind):
+    return max(list(heights(photo, kind)))
 
 
 def columns_first(person, boxes, least):
@@ -83,11 +99,16 @@ WRONG_ANSWERS = {
         (lambda photo, kind: 77, "yours says 77"),
         (always_the_street, "handed in"),
         (stops_without_any, "should be 0"),
+        (stops_at_an_empty_list, "Asked for sheep"),
+        (lambda photo, kind: sum(heights(photo, kind)), "the sum of the heights"),
     ],
     "empty_boxes": [
         (lambda person, boxes, least: np.flatnonzero(shares(person, boxes) >= least), "confirms"),
         (lambda person, boxes, least: [n + 1 for n in np.flatnonzero(shares(person, boxes) < least)], "from 0"),
         (negative_corner, "counts from the other end"),
+        (without_clip, "counts from the other end"),
+        (share_of_all_people, "not by all person pixels"),
+        (lambda person, boxes, least: np.flatnonzero(shares(person, boxes) <= least), "not at most"),
         (lambda person, boxes, least: list(shares(person, boxes) < least), "True and False"),
         (lambda person, boxes, least: list(np.flatnonzero(shares(person, boxes) == 0)), "any person pixel"),
         (lambda person, boxes, least: np.flatnonzero(shares(person, boxes) < 0.5), "`least`"),
