@@ -118,6 +118,7 @@ def test_classes_are_compared_by_the_first_and_pixels_one_by_one():
     family = families.of(ENTRIES["resnet50_v1"])
     assert family.compare(first, second, 0.5) == (0, 1, pytest.approx(0.3))
     assert family.compare(first, third, 0.5) == (1, 1, pytest.approx(0.1))
+    assert "of the first classes agree" in str(fast.Agreement(1, 1.0, 0.0, family.compared))
     labels, chance = np.array([[0, 1, 2], [2, 1, 0]], np.uint8), np.full((2, 3), 0.5)
     one = predict.Masks("cat", "", labels, chance, ["a", "b", "c"])
     other = predict.Masks("cat", "", labels[:, ::-1], chance - 0.2, ["a", "b", "c"])

@@ -110,6 +110,15 @@ def test_tflite_constants_come_back_and_computed_tensors_do_not(tmp_path):
     same(tflite.read(file), arrays)
 
 
+def test_a_tflite_tensor_of_another_size_than_its_shape_is_named(tmp_path):
+    content = tflite_model([("a", numbers(2, 3), None)])
+    shape = struct.pack("<2i", 2, 3)
+    assert content.count(shape) == 1
+    (tmp_path / "net.tflite").write_bytes(content.replace(shape, struct.pack("<2i", 2, 4)))
+    with pytest.raises(UnreadableFile, match=r"a tensor of shape \[2, 4\] holds 24 bytes"):
+        tflite.read(tmp_path / "net.tflite")
+
+
 def test_tflite_quantized_tensors_come_back_as_what_they_stand_for(tmp_path):
     whole, rows = np.arange(6, dtype="u1").reshape(2, 3), np.arange(-3, 3, dtype="i1").reshape(2, 3)
     tensors = [("whole", whole, ([0.5], [4], 0)), ("rows", rows, ([0.5, 0.25], [0, 1], 0))]
