@@ -12,16 +12,19 @@ def causes(order, **changed):
     return dict(zip("ABCD", (RIGHT[name] for name in order), strict=True)) | changed
 
 
-def train(net, trainer, batches, *, softmax=False, size=None, step=True, twice=False, record=True, result="sum"):
+def train(
+    net, trainer, batches, *, softmax=False, size=None, mean=False, step=True, twice=False, record=True, result="sum"
+):
     losses = []
     for pictures, labels in batches * (2 if twice else 1):
         if record:
             with autograd.record():
                 scores = net(pictures)
                 loss = SoftmaxCrossEntropyLoss()(scores.softmax() if softmax else scores, labels)
+                backward_from = loss.mean() if mean else loss
         else:
-            loss = SoftmaxCrossEntropyLoss()(net(pictures), labels)
-        loss.backward()
+            loss = backward_from = SoftmaxCrossEntropyLoss()(net(pictures), labels)
+        backward_from.backward()
         if step:
             trainer.step(size or len(labels))
         losses.append(loss)
@@ -78,6 +81,39 @@ def takes_equals(losses, patience):
     return best + 1
 
 
+def forgives_any_fall(losses, patience):
+    best, waited = 0, 0
+    for number in range(1, len(losses)):
+        waited = 0 if losses[number] < losses[number - 1] else waited + 1
+        if losses[number] < losses[best]:
+            best = number
+        if waited >= patience:
+            break
+    return best + 1
+
+
+def never_counts_anew(losses, patience):
+    best, waited = 0, 0
+    for number in range(1, len(losses)):
+        if losses[number] < losses[best]:
+            best = number
+        else:
+            waited += 1
+        if waited >= patience:
+            break
+    return best + 1
+
+
+def patience_of_two(losses, patience):
+    best = 0
+    for number, loss in enumerate(losses):
+        if loss < losses[best]:
+            best = number
+        if number - best >= 2:
+            break
+    return best + 1
+
+
 def nearest_mean(pictures, labels):
     means = np.stack([pictures[labels == label].mean(axis=0) for label in range(10)])
     return lambda new: ((new[:, None] - means) ** 2).sum(axis=2).argmin(axis=1)
@@ -104,6 +140,10 @@ WRONG_ANSWERS = {
         (train_with(softmax=True), "applies softmax itself"),
         (train_with(size=128), "size of each batch"),
         (train_with(size=1), "times too long"),
+        (train_with(softmax=True, size=1), "Two faults: a softmax"),
+        (train_with(mean=True), "divided already"),
+        (train_with(size=2), "wrong length"),
+        (train_with(size=160), "wrong length"),
         (train_with(twice=True), "once for each batch"),
         (train_with(result="mean of means"), "counts as much as a full one"),
         (train_with(result="list"), "one number"),
@@ -116,7 +156,11 @@ WRONG_ANSWERS = {
         (where_it_stops, "where you stop"),
         (the_highest, "highest loss"),
         (stops_at_the_first_rise, "within the patience"),
-        (takes_equals, "no new lowest"),
+        (takes_equals, "Compare with <"),
+        (forgives_any_fall, "better than the epoch before"),
+        (never_counts_anew, "count anew"),
+        (patience_of_two, "Use `patience`"),
+        (lambda losses, patience: losses.index(min(losses[: patience + 3])) + 1, "better than the epoch before"),
     ],
     "digit_reader": [
         (nearest_mean, "the nearest mean gets 0.88"),
