@@ -92,6 +92,8 @@ def softmax(function):
         return "The scores themselves are shared out. Raise e to each score first, with nd.exp."
     if np.allclose(answer, nd.sigmoid(scores).asnumpy(), atol=1e-3):
         return "That is the sigmoid, which looks at one score at a time. Softmax divides by the sum of a row."
+    if np.isnan(answer).any():
+        return "Small scores give nan: a fixed number was subtracted from them. Subtract each row's own largest score."
     if not np.allclose(answer, expected, atol=1e-3):
         return "The shape is right, the shares are not: nd.exp of a score, divided by the sum of its row."
     large = np.asarray(call(function, nd.array([[1000, 1001], [-1000, -1002]])))
