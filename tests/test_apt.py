@@ -75,6 +75,21 @@ def test_a_package_that_arrives_damaged_is_said(client, tmp_path):
         fetch.apt("tiny-data", MEMBER, sha256(CONTENT))
 
 
+def test_no_more_of_a_package_is_fetched_than_its_members_lie_in(client, tmp_path):
+    """The client sends the beginning, and the rest only if nobody stops it within a minute."""
+    tree = tmp_path / "tree"
+    (tree / "usr/share/tiny/e").write_bytes(os.urandom(3 << 20))
+    (tree / "usr/share/tiny/z").write_bytes(os.urandom(3 << 20))
+    command = ["dpkg-deb", "--root-owner-group", "-b", str(tree), str(tmp_path / "tiny.deb")]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    whole = tmp_path / "tiny.deb"
+    client.write_text(f'#!/bin/sh\nhead -c 3800000 "{whole}" > tiny.deb\nexec sleep 60\n')
+    assert gzip.decompress(fetch.apt("tiny-data", MEMBER, sha256(CONTENT)).read_bytes()) == CONTENT
+    client.write_text(f'#!/bin/sh\nhead -c 3800000 "{whole}" > tiny.deb\nsleep 2\ncp "{whole}" tiny.deb\n')
+    last = (tree / "usr/share/tiny/z").read_bytes()
+    assert fetch.apt("tiny-data", "usr/share/tiny/z", sha256(last)).read_bytes() == last
+
+
 @pytest.mark.parametrize(("tool", "cure"), [("npm", "Install Node.js"), ("apt-get", "Debian and Ubuntu")])
 def test_a_missing_program_is_named_with_its_cure(monkeypatch, tmp_path, tool, cure):
     monkeypatch.setenv("PATH", str(tmp_path))

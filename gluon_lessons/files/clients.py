@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from gluon_lessons.errors import LessonError
@@ -44,8 +45,8 @@ def program(name: str) -> str:
     return path
 
 
-def run(command: list[str], label: str, cwd: Path | None = None) -> str:
-    """Run a package client with a clock on the terminal and return what it printed."""
+def run(command: list[str], label: str, cwd: Path | None = None, enough: Callable[[], bool] = lambda: False) -> str:
+    """Run a package client with a clock on the terminal, until it ends or `enough` has come, and return its output."""
     bar = progress(desc=label, bar_format="{desc} {elapsed}")
     with tempfile.TemporaryFile("w+", errors="replace") as log, bar:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=cwd)
@@ -54,6 +55,8 @@ def run(command: list[str], label: str, cwd: Path | None = None) -> str:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(timeout=0.2)
                 bar.refresh()
+                if enough():
+                    return ""
         finally:
             process.kill()
             process.wait()

@@ -74,6 +74,29 @@ def contents(archive: Path | str) -> list[str]:
         return []
 
 
+def taken_from_the_beginning(archive: Path, members: list[str], into: Path) -> bool:
+    """Write the members of a Debian package of which only the beginning is there into a tarball, if they lie in it."""
+    left = set(members)
+    command = [program("dpkg-deb"), "--fsys-tarfile", str(archive)]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as reader,
+        tarfile.open(into, "w") as taken,
+        contextlib.suppress(*DAMAGE),
+    ):
+        try:
+            with tarfile.open(fileobj=reader.stdout, mode="r|") as files:
+                for info in files:
+                    name = info.name.removeprefix("./")
+                    if name in left and info.isfile():
+                        taken.addfile(info, files.extractfile(info))
+                        left.remove(name)
+                    if not left:
+                        break
+        finally:
+            reader.kill()
+    return not left
+
+
 def _climbs(name: str) -> bool:
     path = PurePosixPath(name)
     return path.is_absolute() or ".." in path.parts or "\\" in name or "\0" in name
