@@ -6,13 +6,18 @@ import mxnet as mx
 import numpy as np
 from mxnet.gluon import nn
 
-from gluon_lessons.course.check import call, exercise
+from gluon_lessons.course.check import Mistake, call, exercise
 
 
 @exercise("Correct. Times add up, so the slow steps that stay decide.")
 def speedup(function):
     shares, faster = {"conv": 0.5, "clip": 0.3, "norm": 0.15, "other": 0.05}, {"clip": 3, "norm": 10}
-    answer = call(function, dict(shares), dict(faster))
+    try:
+        answer = call(function, dict(shares), dict(faster))
+    except Mistake as mistake:
+        if "KeyError" in str(mistake):
+            return "Not every kind becomes faster: those that are not named stay as they are, with faster.get(kind, 1)."
+        raise
     left = 0.5 + 0.3 / 3 + 0.15 / 10 + 0.05
     hints = {
         left: "That is the share of the time that is left. How many times as fast is the whole then?",
@@ -23,6 +28,9 @@ def speedup(function):
         + 0.3 * 3
         + 0.15 * 10
         + 0.05: "Factors cannot be averaged, not even by share. Divide each share by its factor.",
+        1
+        / (0.7 + 0.3 / 3)
+        / (0.85 + 0.15 / 10): "Gains do not multiply: add up all the times that are left, then divide once.",
         3 * 10: "Each factor holds for its own share of the time only.",
         0.3 * 3 + 0.15 * 10: "Divide each share by its factor, and keep the kinds that are not named.",
     }
@@ -63,14 +71,19 @@ def count_operations(function):
 
 @exercise("Correct. No channel takes the steps from another.")
 def by_channel(function):
-    weights = np.random.default_rng(7).normal(size=(4, 4, 4, 4)) * np.reshape([0.01, 1, 3, 100], (4, 1, 1, 1))
+    weights = np.random.default_rng(7).normal(size=(4, 3, 5, 5)) * np.reshape([0.01, 1, 3, 100], (4, 1, 1, 1))
     weights[:, 0, 0, 0] = -1.2 * np.abs(weights).max(axis=(1, 2, 3))  # the largest of each is negative
 
     def rounded(step, into_steps=np.round):
         return into_steps(weights / step) * step
 
     largest = np.abs(weights).max(axis=(1, 2, 3), keepdims=True)
-    answer = np.asarray(call(function, weights.copy()))
+    try:
+        answer = np.asarray(call(function, weights.copy()))
+    except Mistake as mistake:
+        if "broadcast" in str(mistake):
+            return f"Keep the axes of length 1, with keepdims=True, so that the steps meet their kernels. {mistake}"
+        raise
     if answer.shape != weights.shape:
         return f"Weights of shape {weights.shape} came back with shape {answer.shape}."
     if np.allclose(answer, np.round(weights / (largest / 127))):
@@ -81,6 +94,10 @@ def by_channel(function):
         return "All kernels share one step. Take the largest along the last three axes, with keepdims=True."
     if np.allclose(answer, rounded(np.abs(weights).max(axis=(0, 2, 3), keepdims=True) / 127)):
         return "There is a step for each channel that is read. The kernels lie along the first axis."
+    if np.allclose(answer, rounded(largest / 128)):
+        return "The largest weight is 127 steps from 0, not 128."
+    if np.allclose(answer, rounded(np.abs(weights).max(axis=(2, 3), keepdims=True) / 127)):
+        return "There is a step for each pair of channels. A kernel reaches through all channels that are read."
     if np.allclose(answer, rounded(weights.max(axis=(1, 2, 3), keepdims=True) / 127)):
         return "The largest weight may be negative: take the largest of the absolute values."
     if np.allclose(answer, rounded(largest / 127, np.trunc)):
@@ -115,4 +132,7 @@ def through_uint8(function):
         return "The decimals were cut off. np.round goes to the nearest step."
     if np.allclose(answer, np.clip(np.round(values / step), 0, 255) * step):
         return "The steps are counted from 0. Count them from low."
-    return f"The value {values[3]} should become {low + steps[3] * step:.4f}; yours becomes {answer[3]:.4f}."
+    expected = low + np.clip(steps, 0, 255) * step
+    worst = np.abs(np.nan_to_num(answer, nan=1e9) - expected).argmax()
+    beyond = ", which lies beyond what 0 to 255 can say," if not low <= values[worst] <= high else ""
+    return f"The value {values[worst]}{beyond} should become {expected[worst]:.4f}; yours becomes {answer[worst]:.4f}."

@@ -21,6 +21,11 @@ def rounded(axis=(1, 2, 3), size=np.abs, into_steps=np.round, back=True):
     return by_channel
 
 
+def over_128(weights):
+    step = np.abs(weights).max(axis=(1, 2, 3), keepdims=True) / 128
+    return np.round(weights / step) * step
+
+
 def left(shares, faster):
     return sum(share / faster.get(kind, 1) for kind, share in shares.items())
 
@@ -48,6 +53,11 @@ WRONG_ANSWERS = {
         (lambda shares, faster: np.prod(list(faster.values())), "its own share"),
         (lambda shares, faster: sum(shares[kind] * faster[kind] for kind in faster), "Divide each share"),
         (lambda shares, faster: 1, "it should be 1.504"),
+        (lambda shares, faster: 1 / sum(share / faster[kind] for kind, share in shares.items()), "Not every kind"),
+        (
+            lambda shares, faster: np.prod([1 / (1 - shares[k] + shares[k] / faster[k]) for k in faster]),
+            "do not multiply",
+        ),
         (lambda shares, faster: 1 / left(shares, faster), "milliseconds"),
         (only_what_occurs, "need not occur"),
     ],
@@ -66,6 +76,9 @@ WRONG_ANSWERS = {
         (lambda weights: weights, "Nothing has been rounded"),
         (rounded(axis=None), "share one step"),
         (rounded(axis=(0, 2, 3)), "channel that is read"),
+        (rounded(axis=(2, 3)), "each pair of channels"),
+        (lambda weights: weights / np.abs(weights).max(axis=(1, 2, 3)), "with keepdims=True"),
+        (lambda weights: over_128(weights), "not 128"),
         (rounded(size=np.asarray), "may be negative"),
         (rounded(into_steps=np.trunc), "cut off"),
         (lambda weights: rounded()(weights) * 2, "the numbers are not"),
@@ -79,6 +92,9 @@ WRONG_ANSWERS = {
         (uint8(count=256), "not 256"),
         (uint8(into_steps=np.trunc), "cut off"),
         (lambda values, low, high: np.clip(np.round(values / (3.5 / 255)), 0, 255) * (3.5 / 255), "from low"),
+        (uint8(cut=lambda steps: steps.astype(int).astype(np.uint8).astype(float)), "beyond what 0 to 255"),
+        (uint8(cut=lambda steps: np.minimum(steps, 255)), "The value -1.0, which lies beyond"),
+        (uint8(cut=lambda steps: np.maximum(steps, 0)), "The value 3.5, which lies beyond"),
         (lambda values, low, high: values * 2, "should become"),
     ],
 }
