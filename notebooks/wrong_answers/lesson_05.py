@@ -21,7 +21,27 @@ def convolution(channels, activation="relu"):
 def names_of(net):
     for place, layer in enumerate(net):
         for parameter in layer.collect_params().values():
-            yield f"{place}.{parameter.name.rpartition('_')[2]}", parameter
+            yield f"{place}.{parameter.name.removeprefix(layer.prefix)}", parameter
+
+
+def lacks(file, name, parameter):
+    stored = nd.load(file)
+    return name not in stored or stored[name].shape != parameter.shape
+
+
+def by_the_last_underscore(net, file):
+    names = [(f"{n.partition('.')[0]}.{p.name.rpartition('_')[2]}", p) for n, p in names_of(net)]
+    return [name for name, parameter in names if lacks(file, name, parameter)]
+
+
+def all_scaled(net):
+    for place in (0, 2, 5, 6, 7):
+        net[place].weight.set_data(net[place].weight.data() / 255)
+    return net
+
+
+def first_copied_rest_shared(net):
+    return scaled(stack(copy_of(net)[0], *net[1:]))
 
 
 def copy_of(net):
@@ -78,6 +98,12 @@ WRONG_ANSWERS = {
         ),
         (lambda: stack(convolution(8), convolution(8), convolution(8), nn.Dense(5)), "of them in layer 3, a Dense"),
         (lambda: stack(nn.Dense(8), convolution(8), nn.Dense(5)), "do not pass"),
+        (
+            lambda: stack(
+                *[convolution(8) for _ in range(3)], nn.GlobalAvgPool2D(), nn.Dense(5), nn.Activation("relu")
+            ),
+            "no activation behind it",
+        ),
     ],
     "not_in_the_file": [
         (lambda net, file: [name for name, _ in names_of(net) if name not in nd.load(file)], "the shapes differ"),
@@ -87,16 +113,21 @@ WRONG_ANSWERS = {
                 [n for n, v in nd.load(file).items() if dict(names_of(net)).get(n, v).shape != v.shape]
                 + [n for n in nd.load(file) if n not in dict(names_of(net))]
             ),
-            "The other way round",
+            "the other way round",
         ),
         (lambda net, file: len(nd.load(file)), "Return a list"),
         (lambda net, file: [], "the shapes differ"),
+        (by_the_last_underscore, "running_mean"),
+        (lambda net, file: 2 * [n for n, p in names_of(net) if lacks(file, n, p)], "Name each parameter once"),
     ],
     "for_bytes": [
         (lambda net: net, "the old network itself"),
         (shared, "has changed"),
         (one_layer_more, "instead of adding layers"),
         (copy_of, "nothing has been divided"),
+        (first_copied_rest_shared, "shared"),
+        (lambda net: all_scaled(copy_of(net)), "Other layers than the first"),
+        (lambda net: scaled(copy_of(net), weight=1 / 256), "and nothing else"),
         (lambda net: scaled(copy_of(net), bias=1 / 255), "must stay as it was"),
         (lambda net: scaled(copy_of(net), weight=255), "smaller, not larger"),
         (lambda net: net[0], "Return a network"),
