@@ -25,6 +25,8 @@ def unseen(function):
         return "That counts what is left over at the end. Windows that step over numbers leave gaps in between, too."
     if everywhere(lambda size, window, stride, padding: (size + 2 * padding - window) // stride + 1):
         return "That is how many windows there are. The numbers that none of them looks at are asked for."
+    if everywhere(lambda size, window, stride, padding: size - ((size + 2 * padding - window) // stride + 1) * window):
+        return "Where windows overlap you count numbers twice. Collect the places that are looked at, each once."
     for case in cases:
         answer, right = call(function, *case), _unseen(*case)
         if answer != right:
@@ -69,7 +71,7 @@ def own_average(function):
     return "Those are not the means. For a picture of (2, 3), take the first 2 rows and 3 columns of each of its maps."
 
 
-@exercise("Correct. Strides lengthen the step, and dilation does the same without losing a place.")
+@exercise("Correct. Dilation takes over from the stride, and no pixel is left out.")
 def wide_view(answer):
     if not isinstance(answer, list | tuple) or any(len(layer) != 2 for layer in answer):
         return "Write a list of layers, each as (stride, dilation)."
@@ -85,11 +87,12 @@ def wide_view(answer):
         return f"Your map has one number for {step} pixels; a quarter of the height is one for 4."
     if width < 101:
         return f"Your stack sees {width} pixels. Which layers add most, and what multiplies what they add?"
-    step = 1
-    for number, (stride, dilation) in enumerate(answer, start=1):
-        if dilation > 16:
-            return f"Layer {number} has dilation {dilation}: its nine weights leave most of its field out. Build it up."
+    read, step = {0}, 1
+    for stride, dilation in answer:
+        read = {place + side * dilation * step for place in read for side in (-1, 0, 1)}
         step *= stride
+    if len(read) < width:
+        return f"Of the {width} columns of its field your stack reads only {len(read)}: close the gaps from the inside."
     return None
 
 
@@ -119,6 +122,7 @@ def probe(function):
             _Network(("convolution", 3, 1, 0), ("max", 2, 2, 0), ("convolution", 3, 1, 0)), 8, 2,
         ),
         "a stride of 3 and an average pooling": (_Network(("convolution", 5, 3, 0), ("avg", 2, 2, 0)), 8, 6),
+        "a wide unpadded stack": (_Network(("convolution", 9, 3, 0), ("convolution", 9, 1, 0)), 33, 3),
         "a padded stack": (_Network(("convolution", 7, 2, 3), ("max", 3, 2, 1), ("convolution", 3, 1, 1)), 19, 4),
     }  # fmt: skip
     for name, (network, width, step) in networks.items():
@@ -132,7 +136,8 @@ def probe(function):
             continue
         if (seen, moved) == (step, width):
             return "The two are the wrong way round: return the width first, then the step."
-        if math.isclose(moved, 64 / network(np.zeros((64, 64))).shape[1]):
+        share = 64 / network(np.zeros((64, 64))).shape[1]
+        if moved != step and (math.isclose(moved, share) or moved == int(share)):
             return (
                 "64 divided by the map's width is not the step where nothing pads the border. Compare two neighbours."
             )

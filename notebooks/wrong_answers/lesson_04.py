@@ -27,6 +27,10 @@ def one_window_short(size, window, stride, padding):
     return size - len({place for start in starts for place in range(start, start + window)} & set(range(size)))
 
 
+def overlaps_twice(size, window, stride, padding):
+    return size - how_many_windows(size, window, stride, padding) * window
+
+
 def gaps_only(size, window, stride, padding):
     windows = (size + 2 * padding - window) // stride + 1
     return (windows - 1) * max(stride - window, 0)
@@ -92,6 +96,10 @@ def by_division(network):
     return measured(network, step=64 / network(np.zeros((64, 64))).shape[1])
 
 
+def by_whole_division(network):
+    return measured(network, step=64 // network(np.zeros((64, 64))).shape[1])
+
+
 def wrong_way_round(network):
     return measured(network)[::-1]
 
@@ -104,6 +112,7 @@ WRONG_ANSWERS = {
         (without_padding, "on both ends"),
         (one_window_short, "last window that fits"),
         (gaps_only, "last window that fits"),
+        (overlaps_twice, "count numbers twice"),
         (after_the_last_window, "gaps between them"),
     ],
     "own_average": [
@@ -122,13 +131,16 @@ WRONG_ANSWERS = {
         ([(1, 1)] * 6, "sees 13 pixels"),
         ([(1, 1)] * 50, "six at most"),
         ([(2, 1), (2, 1), (1, 1), (1, 1), (1, 1), (1, 1)], "sees 39 pixels"),
-        ([(1, 50)], "leave most of its field out"),
+        ([(1, 50)], "reads only 3"),
+        ([(1, 16)] * 6, "reads only 13"),
+        ([(2, 1), (2, 1), (1, 2), (1, 4), (1, 8)], "reads only 105"),
         ([3, 3, 3], "another kind"),
         ([(2, 1, 1)], "each as (stride, dilation)"),
         ([(0, 1), (2, 0)], "at least 1"),
     ],
     "probe": [
         (by_division, "Compare two neighbours"),
+        (by_whole_division, "Compare two neighbours"),
         (wrong_way_round, "wrong way round"),
         (lambda network: measured(network, step=1), "The width is right"),
         (lambda network: measured(network, width=3), "The step is right"),
