@@ -19,7 +19,15 @@ def cheapest_threshold(function):
         np.array([1, 1, 0, 1, 1, 0, 0, 1, 0, 0]),
     )
     surest_is_sound = np.array([0.9, 0.8, 0.3]), np.array([0, 1, 0])
-    cases = [(*parts, 90, 10), (*parts, 10, 90), (*parts, 10, 10), (*parts, 20, 30), (*surest_is_sound, 10, 90)]
+    few_cracked = np.array([0.9, 0.85, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2]), np.array([1, 0, 0, 1, 0, 0, 0, 0])
+    cases = [
+        (*parts, 90, 10),
+        (*parts, 10, 90),
+        (*parts, 10, 10),
+        (*parts, 20, 30),
+        (*surest_is_sound, 10, 90),
+        (*few_cracked, 15, 10),
+    ]
     for p, truth, miss, alarm in cases:
         threshold = call(function, p.copy(), truth.copy(), miss, alarm)
         if np.size(threshold) != 1:
@@ -122,6 +130,7 @@ def mean_iou(function):
         "You divide by the columns alone, which is precision. The union also holds the misses.": (
             hits / columns
         ).mean(),
+        "You leave the background out. It is a class like the others in the mean.": ious[1:].mean(),
         "That is the pixel accuracy, in which the background outvotes the rest.": hits.sum() / matrix.sum(),
         "You added up hits and unions of all classes first. Divide for each class, then take the mean.": hits.sum()
         / (rows + columns - hits).sum(),

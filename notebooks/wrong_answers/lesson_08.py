@@ -23,6 +23,10 @@ def strictly_above(p, truth, miss, alarm):
     return candidates[np.argmin(costs)]
 
 
+def by_rates(p, truth, miss, alarm):
+    return cheapest_of(np.append(np.unique(p), 2.0), p, truth, miss / truth.sum(), alarm / (1 - truth).sum())
+
+
 def hits_of(scores, ious, demand=0.5, order=None, once=True, again=False, strict=False, spoiled=False):
     hits, taken = [], set()
     for box in np.argsort(-scores) if order is None else order:
@@ -106,6 +110,7 @@ WRONG_ANSWERS = {
             lambda p, truth, miss, alarm: cheapest_of(np.append(np.unique(p), 2.0), p, truth, 1, 1),
             "both mistakes alike",
         ),
+        (by_rates, "there is one that costs"),
         (lambda p, truth, miss, alarm: np.inf, "there is one that costs"),
         (lambda p, truth, miss, alarm: 2.0, "there is one that costs"),
         (lambda p, truth, miss, alarm: 0.95, "there is one that costs"),
@@ -140,6 +145,7 @@ WRONG_ANSWERS = {
             lambda matrix: mean_of(np.diagonal(present(matrix)), present(matrix).sum(0) + present(matrix).sum(1)),
             "take them off once",
         ),
+        (lambda matrix: mean_of(np.diagonal(matrix)[1:3], union(matrix)[1:3]), "leave the background out"),
         (of_said_classes, "only occurs or only is said"),
         (of_classes_that_occur, "only occurs or only is said"),
         (lambda matrix: np.diagonal(matrix) / np.maximum(union(matrix), 1), "one number"),
