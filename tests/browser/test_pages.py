@@ -122,11 +122,11 @@ def brightness(colour):
 def test_code_is_copied_as_it_stands_and_outputs_are_not_offered(tab, address):
     page = tab(permissions=["clipboard-read", "clipboard-write"])
     page.goto(f"{address}/00-start-here.html")
-    cell = page.locator("div.cell", has_text='predict.detect("dog")').first
+    cell = page.locator("div.cell", has_text='found = predict.detect("street")').first
     cell.hover()
     cell.locator("button.copybtn").click()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.splitlines()[:2] == ['found = predict.detect("dog")', "print(found.table())"]
+    assert copied.splitlines()[:2] == ['found = predict.detect("street")', "print(found.table())"]
     assert page.locator(".cell_output button.copybtn").count() == 0
 
 
