@@ -1,5 +1,7 @@
 """The exercises of lesson 03, convolution."""
 
+from numbers import Integral
+
 import numpy as np
 from mxnet import nd
 
@@ -59,7 +61,7 @@ def first_layers(answer):
         return "Write a list of layers, each as (channels, kernel, stride, padding)."
     channels, side, parameters = 3, 96, 0
     for number, (out, kernel, stride, padding) in enumerate(answer, start=1):
-        if any(not isinstance(value, int) for value in (out, kernel, stride, padding)):
+        if any(not isinstance(value, Integral) for value in (out, kernel, stride, padding)):
             return f"Layer {number} is not made of four whole numbers."
         if min(out, kernel, stride) < 1 or padding < 0:
             return f"Layer {number}: channels, kernel and stride are at least 1, and padding is at least 0."
