@@ -48,7 +48,7 @@ def test_an_instructor_gets_solutions_timing_and_hints(written, path):
     text = prose(written / "instructor" / path.name)
     names = exercise_names(path)
     assert text.count("**Solution**") == len(names)
-    assert "<details>" not in text
+    assert "<summary>Solution" not in text
     assert re.search(r"\*\*For who teaches\*\*: .* minutes in all", text)
     assert text.count("**Wrong answers that are known") == len(names)
     assert text.count("Not yet. ") >= 3 * len(names), "three wrong answers, each with the hint that its check gives"

@@ -54,7 +54,7 @@ def test_each_way_to_break_code(source, expected):
         "x = f'{a:3} pictures'",
         "def f():\n    return None",
         "__all__ = ['a', 'b']",
-        "f(help='a')",
+        "x = f(help='a')",
     ],
 )
 def test_wording_and_types_are_left_alone(source):
